@@ -1,0 +1,24 @@
+//! Differentiable operations that a Llama needs and burn lacks.
+//!
+//! Every operation has a plain twin in [`reference`], written in burn's tensor
+//! operations and differentiated by burn, and a test that the two agree in
+//! values and gradients. The functions here choose the fastest form that the
+//! tensor's device offers; the twins are for tests, for reading, and for
+//! devices without a kernel of their own.
+//!
+//! This is the one library of Anneal that may name a backend, since a custom
+//! operation must be written per backend (feature `flex`: burn's CPU backend).
+
+mod attention;
+mod linear_cross_entropy;
+mod rms_norm;
+mod rotary;
+mod swiglu;
+
+pub mod reference;
+
+pub use attention::{AttentionMask, attention};
+pub use linear_cross_entropy::linear_cross_entropy;
+pub use rms_norm::rms_norm;
+pub use rotary::rotary;
+pub use swiglu::swiglu;

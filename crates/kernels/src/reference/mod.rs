@@ -1,0 +1,16 @@
+//! The plain twins: the same mathematics in burn's tensor operations alone.
+//!
+//! burn differentiates them by itself, so they are what the kernels' outputs
+//! and hand-written gradients are tested against.
+
+mod attention;
+mod linear_cross_entropy;
+mod rms_norm;
+mod rotary;
+mod swiglu;
+
+pub use attention::attention;
+pub use linear_cross_entropy::linear_cross_entropy;
+pub use rms_norm::rms_norm;
+pub use rotary::rotary;
+pub use swiglu::swiglu;

@@ -1,0 +1,32 @@
+//! Rotary position embedding in Hugging Face's half-split layout.
+
+use burn::tensor::Tensor;
+
+use crate::reference;
+
+/// Rotates `[a, b]`, the halves of each head, to `[a·cos − b·sin, b·cos + a·sin]`.
+///
+/// # Shapes
+/// - `x`: `[batch, heads, length, head_dim]`
+/// - `cos`, `sin`: `[batch or 1, length, head_dim / 2]`
+///
+/// # Panics
+/// If the tables do not fit `x`.
+///
+/// The twin is [`reference::rotary`].
+///
+/// ```
+/// use anneal_kernels::rotary;
+/// use burn::tensor::Tensor;
+///
+/// let device = anneal_testkit::device();
+/// let x = Tensor::<4>::from_floats([[[[1.0, 2.0, 3.0, 4.0]]]], &device);
+/// // A quarter turn for the first pair, none for the second.
+/// let cos = Tensor::<3>::from_floats([[[0.0, 1.0]]], &device);
+/// let sin = Tensor::<3>::from_floats([[[1.0, 0.0]]], &device);
+/// let y = rotary(x, cos, sin).try_into_vec_as::<f32>().unwrap();
+/// assert_eq!(y, [-3.0, 2.0, 1.0, 4.0]);
+/// ```
+pub fn rotary(x: Tensor<4>, cos: Tensor<3>, sin: Tensor<3>) -> Tensor<4> {
+    reference::rotary(x, cos, sin)
+}

@@ -1,0 +1,24 @@
+//! The gated activation of a Llama's feed-forward layer.
+
+use burn::tensor::Tensor;
+
+use crate::reference;
+
+/// `silu(gate) · up`, with `silu(z) = z · σ(z)`; all shapes are equal.
+///
+/// The twin is [`reference::swiglu`].
+///
+/// ```
+/// use anneal_kernels::swiglu;
+/// use burn::tensor::Tensor;
+///
+/// let device = anneal_testkit::device();
+/// let gate = Tensor::<1>::from_floats([0.0, 2.0], &device);
+/// let up = Tensor::<1>::from_floats([5.0, 3.0], &device);
+/// let y = swiglu(gate, up).try_into_vec_as::<f32>().unwrap();
+/// assert_eq!(y[0], 0.0);
+/// assert!((y[1] - 6.0 / (1.0 + (-2.0f32).exp())).abs() < 1e-6);
+/// ```
+pub fn swiglu<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
+    reference::swiglu(gate, up)
+}

@@ -1,0 +1,259 @@
+//! Greedy generation for a batch of prompts of unequal lengths.
+//!
+//! Prompts are padded on the right and read in one pass. A new token of every
+//! row goes to the same slot of the cache, behind the longest prompt; a row's
+//! padding, which then lies between its prompt and its answer, is hidden from
+//! attention. Rotary positions are each row's own, so a row's numbers are those
+//! it would have alone.
+
+use anneal_kernels::AttentionMask;
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+
+use crate::{KvCache, LlamaConfig, LlamaError, LlamaForCausalLM, Positions};
+
+/// How far to generate.
+#[derive(Debug, Clone)]
+pub struct GenerateOptions {
+    /// Tokens at most, for each prompt.
+    pub max_new_tokens: usize,
+    /// Tokens that end a generation.
+    pub end_ids: Vec<u32>,
+}
+
+/// What followed one prompt.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Generated {
+    /// The new tokens, an end token included.
+    pub token_ids: Vec<u32>,
+    /// Their natural log-probabilities under the model's own distribution.
+    pub logprobs: Vec<f32>,
+}
+
+/// Continues every prompt with its most probable tokens.
+///
+/// # Errors
+/// An empty prompt, an id outside the vocabulary, or more positions than the
+/// model has, naming the prompt.
+///
+/// ```
+/// use anneal_llama::{GenerateOptions, LlamaConfig, LlamaForCausalLM, RandomWeights, generate};
+///
+/// let mut config = LlamaConfig::smollm2_135m();
+/// (config.vocab_size, config.hidden_size, config.intermediate_size) = (50, 24, 40);
+/// (config.num_attention_heads, config.num_key_value_heads, config.head_dim) = (3, 1, 8);
+/// config.num_hidden_layers = 2;
+/// let device = anneal_testkit::device();
+/// let model = LlamaForCausalLM::from_source(&config, &mut RandomWeights::new(0.3, 7), &device)?;
+/// let options = GenerateOptions { max_new_tokens: 5, end_ids: vec![] };
+///
+/// let together = generate(&model, &config, &[vec![1, 2, 3], vec![4]], &options, &device)?;
+/// let alone = generate(&model, &config, &[vec![4]], &options, &device)?;
+/// assert_eq!(together[1].token_ids, alone[0].token_ids);
+/// assert_eq!(together[0].token_ids.len(), 5);
+/// # Ok::<(), anneal_llama::LlamaError>(())
+/// ```
+pub fn generate(
+    model: &LlamaForCausalLM,
+    config: &LlamaConfig,
+    prompts: &[Vec<u32>],
+    options: &GenerateOptions,
+    device: &Device,
+) -> Result<Vec<Generated>, LlamaError> {
+    check(prompts, config, options)?;
+    let mut results = vec![Generated::default(); prompts.len()];
+    if prompts.is_empty() || options.max_new_tokens == 0 {
+        return Ok(results);
+    }
+    let mut batch = Batch::new(prompts, config, options, device);
+    let mut next = batch.read_prompts(model, prompts)?;
+    for new in 1..=options.max_new_tokens {
+        for (slot, &row) in batch.rows.iter().enumerate() {
+            let done = results[row]
+                .token_ids
+                .last()
+                .is_some_and(|id| options.end_ids.contains(id));
+            if !done {
+                let (id, logprob) = next[slot];
+                results[row].token_ids.push(id);
+                results[row].logprobs.push(logprob);
+            }
+        }
+        let running = |row: &usize| {
+            !results[*row]
+                .token_ids
+                .last()
+                .is_some_and(|id| options.end_ids.contains(id))
+        };
+        if new == options.max_new_tokens || !batch.rows.iter().any(running) {
+            break;
+        }
+        let last: Vec<u32> = next.iter().map(|(id, _)| *id).collect();
+        let last = batch.drop_finished(last, running);
+        next = batch.step(model, &last)?;
+    }
+    Ok(results)
+}
+
+fn check(
+    prompts: &[Vec<u32>],
+    config: &LlamaConfig,
+    options: &GenerateOptions,
+) -> Result<(), LlamaError> {
+    for (index, prompt) in prompts.iter().enumerate() {
+        if prompt.is_empty() {
+            return Err(LlamaError::EmptyPrompt { index });
+        }
+        if let Some(&id) = prompt.iter().find(|&&id| id as usize >= config.vocab_size) {
+            return Err(LlamaError::TokenOutOfRange {
+                index,
+                id,
+                last: config.vocab_size - 1,
+            });
+        }
+        let (length, new, limit) = (
+            prompt.len(),
+            options.max_new_tokens,
+            config.max_position_embeddings,
+        );
+        if length.saturating_add(new) > limit {
+            return Err(LlamaError::TooLong {
+                index,
+                length,
+                new,
+                limit,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The rows that are still generating.
+struct Batch<'a> {
+    config: &'a LlamaConfig,
+    device: &'a Device,
+    cache: KvCache,
+    /// Which prompt each row of the cache belongs to.
+    rows: Vec<usize>,
+    /// Each row's prompt length.
+    lengths: Vec<usize>,
+    /// The longest prompt: where new tokens begin in the cache.
+    width: usize,
+}
+
+impl<'a> Batch<'a> {
+    fn new(
+        prompts: &[Vec<u32>],
+        config: &'a LlamaConfig,
+        options: &GenerateOptions,
+        device: &'a Device,
+    ) -> Self {
+        let lengths: Vec<usize> = prompts.iter().map(Vec::len).collect();
+        let width = lengths.iter().copied().max().unwrap_or(0);
+        let capacity = width + options.max_new_tokens;
+        let cache = KvCache::new(config, prompts.len(), capacity, device);
+        Self {
+            config,
+            device,
+            cache,
+            rows: (0..prompts.len()).collect(),
+            lengths,
+            width,
+        }
+    }
+
+    /// Reads the prompts; the most probable next token of each.
+    fn read_prompts(
+        &mut self,
+        model: &LlamaForCausalLM,
+        prompts: &[Vec<u32>],
+    ) -> Result<Vec<(u32, f32)>, LlamaError> {
+        let mut ids = vec![0i64; prompts.len() * self.width];
+        for (row, prompt) in ids.chunks_mut(self.width).zip(prompts) {
+            for (slot, &id) in row.iter_mut().zip(prompt) {
+                *slot = id.into();
+            }
+        }
+        let ids = Tensor::from_data(
+            TensorData::new(ids, [prompts.len(), self.width]),
+            self.device,
+        );
+        let range = Positions::Range {
+            start: 0,
+            length: self.width,
+        };
+        let mask = AttentionMask::Causal;
+        let states = model.hidden_states_cached(ids, range, &mask, &mut self.cache, self.config);
+        let last = self.lengths.iter().enumerate();
+        let last: Vec<i64> = last
+            .map(|(row, n)| (row * self.width + n - 1) as i64)
+            .collect();
+        let last = Tensor::<1, Int>::from_data(last.as_slice(), self.device);
+        let size = self.config.hidden_size;
+        let states = states
+            .reshape([prompts.len() * self.width, size])
+            .select(0, last);
+        most_probable(model.logits(states))
+    }
+
+    /// Appends one token to every row; the most probable next of each.
+    fn step(
+        &mut self,
+        model: &LlamaForCausalLM,
+        last: &[u32],
+    ) -> Result<Vec<(u32, f32)>, LlamaError> {
+        let count = self.rows.len();
+        let new = self.cache.used() - self.width;
+        let positions: Vec<usize> = self.lengths.iter().map(|length| length + new).collect();
+        let ids: Vec<i64> = last.iter().map(|&id| id.into()).collect();
+        let ids = Tensor::from_data(TensorData::new(ids, [count, 1]), self.device);
+        let mask = self.padding_mask();
+        let states = model.hidden_states_cached(
+            ids,
+            Positions::Each(&positions),
+            &mask,
+            &mut self.cache,
+            self.config,
+        );
+        most_probable(model.logits(states.reshape([count, self.config.hidden_size])))
+    }
+
+    /// Hides the padding behind the shorter prompts.
+    fn padding_mask(&self) -> AttentionMask {
+        if self.lengths.iter().all(|&length| length == self.width) {
+            return AttentionMask::Causal;
+        }
+        let keys = self.cache.used() + 1;
+        let hidden: Vec<bool> = self
+            .lengths
+            .iter()
+            .flat_map(|&length| (0..keys).map(move |key| (length..self.width).contains(&key)))
+            .collect();
+        let data = TensorData::new(hidden, [self.lengths.len(), keys]);
+        AttentionMask::HiddenKeys(Tensor::<2, Bool>::from_data(data, self.device))
+    }
+
+    /// Takes finished rows out of the cache once they are a quarter of it: the
+    /// cache is copied for that, so not at every end.
+    fn drop_finished(&mut self, last: Vec<u32>, running: impl Fn(&usize) -> bool) -> Vec<u32> {
+        let kept: Vec<usize> = (0..self.rows.len())
+            .filter(|&s| running(&self.rows[s]))
+            .collect();
+        if kept.len() * 4 > self.rows.len() * 3 {
+            return last;
+        }
+        self.cache.keep_rows(&kept);
+        self.rows = kept.iter().map(|&slot| self.rows[slot]).collect();
+        self.lengths = kept.iter().map(|&slot| self.lengths[slot]).collect();
+        kept.iter().map(|&slot| last[slot]).collect()
+    }
+}
+
+/// Each row's largest logit and its log-probability: `[rows, vocabulary]`.
+fn most_probable(logits: Tensor<2>) -> Result<Vec<(u32, f32)>, LlamaError> {
+    let (largest, index) = logits.clone().max_dim_with_indices(1);
+    // log softmax of the largest: −log Σ exp(logit − largest)
+    let logprob = (logits - largest).exp().sum_dim(1).log().neg();
+    let index = index.try_into_vec_as::<i64>()?;
+    let logprob = logprob.try_into_vec_as::<f32>()?;
+    Ok(index.into_iter().map(|id| id as u32).zip(logprob).collect())
+}

@@ -1,0 +1,140 @@
+//! The whole model: hidden states, and a head that a loss can avoid.
+
+use anneal_kernels::AttentionMask;
+use anneal_peft::LinearExt;
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{DType, Device, Int, Tensor, module::linear};
+
+use super::{LlamaModel, Positions, RotaryTables};
+use crate::{KvCache, LlamaConfig, LlamaError, TensorSource, weights::Builder};
+
+/// transformers' `LlamaForCausalLM`.
+///
+/// ```
+/// use anneal_llama::{LlamaConfig, LlamaForCausalLM, RandomWeights};
+/// use burn::tensor::{Int, Tensor};
+///
+/// let mut config = LlamaConfig::smollm2_135m();
+/// (config.vocab_size, config.hidden_size, config.intermediate_size) = (50, 24, 40);
+/// (config.num_attention_heads, config.num_key_value_heads, config.head_dim) = (3, 1, 8);
+/// config.num_hidden_layers = 2;
+/// let device = anneal_testkit::device();
+/// let model = LlamaForCausalLM::from_source(&config, &mut RandomWeights::new(0.1, 7), &device)?;
+///
+/// let ids = Tensor::<2, Int>::from_ints([[3, 1, 4], [1, 5, 9]], &device);
+/// let logits = model.forward(ids, &config);
+/// assert_eq!(logits.dims(), [2, 3, 50]);
+/// // The head is the embedding, so the model has no other matrix of its size.
+/// assert!(model.lm_head.is_none());
+/// # Ok::<(), anneal_llama::LlamaError>(())
+/// ```
+#[derive(Module, Debug)]
+pub struct LlamaForCausalLM {
+    /// All but the head.
+    pub model: LlamaModel,
+    /// `hidden_size → vocab_size`; absent where the embedding serves as head.
+    pub lm_head: Option<Linear>,
+}
+
+impl LlamaForCausalLM {
+    /// Builds the model from a source of named tensors.
+    ///
+    /// The parameters are frozen: training starts with an adapter, or with
+    /// burn's `unfreeze`.
+    ///
+    /// # Errors
+    /// [`LlamaError::Weights`] with every missing, mis-shaped and unexpected
+    /// tensor at once; what the source itself fails with.
+    pub fn from_source(
+        config: &LlamaConfig,
+        source: &mut dyn TensorSource,
+        device: &Device,
+    ) -> Result<Self, LlamaError> {
+        let mut builder = Builder::new(source, device);
+        let model = LlamaModel::build(&mut builder, config);
+        let lm_head = (!config.tie_word_embeddings)
+            .then(|| builder.linear("lm_head", config.hidden_size, config.vocab_size, false));
+        builder.finish(config.tie_word_embeddings)?;
+        Ok(Self { model, lm_head })
+    }
+
+    /// The states of a right-padded batch, every row starting at position 0.
+    ///
+    /// Padding needs no mask: a padded token lies behind every real one, and
+    /// attention looks back only. The states at padded places mean nothing.
+    ///
+    /// # Shapes
+    /// - `input_ids`: `[batch, length]`
+    /// - result: `[batch, length, hidden_size]`
+    pub fn hidden_states(&self, input_ids: Tensor<2, Int>, config: &LlamaConfig) -> Tensor<3> {
+        let [_, length] = input_ids.dims();
+        let range = Positions::Range { start: 0, length };
+        let tables = RotaryTables::new(config, range, &input_ids.device());
+        self.model
+            .forward(input_ids, &tables, &AttentionMask::Causal, None)
+    }
+
+    /// As [`LlamaForCausalLM::hidden_states`], appending to a cache.
+    pub fn hidden_states_cached(
+        &self,
+        input_ids: Tensor<2, Int>,
+        positions: Positions,
+        mask: &AttentionMask,
+        cache: &mut KvCache,
+        config: &LlamaConfig,
+    ) -> Tensor<3> {
+        let tables = RotaryTables::new(config, positions, &input_ids.device());
+        self.model.forward(input_ids, &tables, mask, Some(cache))
+    }
+
+    /// The head: hidden states to logits, in f32.
+    ///
+    /// # Shapes
+    /// `[.., hidden_size]` to `[.., vocab_size]`
+    pub fn logits<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
+        let logits = match &self.lm_head {
+            Some(head) => head.forward_adapted(hidden),
+            None => linear(
+                hidden,
+                self.model.embed_tokens.weight.val().transpose(),
+                None,
+            ),
+        };
+        logits.cast(DType::F32)
+    }
+
+    /// Token ids to logits: `[batch, length]` to `[batch, length, vocab_size]`.
+    pub fn forward(&self, input_ids: Tensor<2, Int>, config: &LlamaConfig) -> Tensor<3> {
+        self.logits(self.hidden_states(input_ids, config))
+    }
+
+    /// The summed negative log-likelihood of the targets, with the head
+    /// computed for the trained places alone.
+    ///
+    /// # Shapes
+    /// - `input_ids`: `[batch, length]`, right-padded
+    /// - `places`: `[n]`, flat indices `row · length + t` of the states that
+    ///   predict; `targets`: `[n]`, the ids that follow them
+    /// - result: `[1]`
+    pub fn token_loss(
+        &self,
+        input_ids: Tensor<2, Int>,
+        places: Tensor<1, Int>,
+        targets: Tensor<1, Int>,
+        config: &LlamaConfig,
+    ) -> Tensor<1> {
+        let hidden = self.hidden_states(input_ids, config);
+        let [batch, length, width] = hidden.dims();
+        let trained = hidden.reshape([batch * length, width]).select(0, places);
+        anneal_kernels::linear_cross_entropy(trained, self.head_weight(), targets)
+    }
+
+    /// `[vocab_size, hidden_size]`, with an adapter of the head composed in.
+    fn head_weight(&self) -> Tensor<2> {
+        match &self.lm_head {
+            Some(head) => head.weight.val().transpose(),
+            None => self.model.embed_tokens.weight.val(),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The network, module by module; field names spell Hugging Face's paths.
+
+mod attention;
+mod causal_lm;
+mod layer;
+mod llama;
+mod mlp;
+mod rms_norm;
+mod rotary;
+
+pub use attention::Attention;
+pub use causal_lm::LlamaForCausalLM;
+pub use layer::DecoderLayer;
+pub use llama::LlamaModel;
+pub use mlp::Mlp;
+pub use rms_norm::RmsNorm;
+pub use rotary::{Positions, RotaryTables};

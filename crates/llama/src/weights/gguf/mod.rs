@@ -1,0 +1,15 @@
+//! GGUF: metadata, tensors, and their names and layout turned into Hugging
+//! Face's.
+//!
+//! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
+
+mod cursor;
+mod dequantize;
+mod file;
+mod names;
+mod source;
+mod value;
+
+pub(crate) use file::GgufFile;
+pub(crate) use source::GgufWeights;
+pub(crate) use value::Value;

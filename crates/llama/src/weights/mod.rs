@@ -1,0 +1,39 @@
+//! Named tensors from files to parameters, with one strict report.
+
+mod builder;
+mod float;
+mod gguf;
+mod mapped;
+mod problem;
+mod random;
+mod safetensors;
+
+use std::path::Path;
+
+pub(crate) use builder::Builder;
+pub(crate) use gguf::{GgufFile, GgufWeights, Value as GgufValue};
+pub use problem::Problem;
+pub use random::RandomWeights;
+pub(crate) use safetensors::SafetensorsFolder;
+
+use crate::LlamaError;
+
+/// Where a model's tensors come from, under Hugging Face's names and layout.
+pub trait TensorSource {
+    /// The file or folder, for messages.
+    fn location(&self) -> &Path;
+
+    /// One tensor as f32 in row-major order, `[out, in]` for linear layers;
+    /// or the problem that it is missing or of another shape.
+    ///
+    /// # Errors
+    /// If the file can't be read at that place.
+    fn tensor(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+    ) -> Result<Result<Vec<f32>, Problem>, LlamaError>;
+
+    /// Every tensor that the source holds, with its shape.
+    fn names(&self) -> Vec<(String, Vec<usize>)>;
+}

@@ -1,0 +1,128 @@
+//! Adapting some of the layers of a stack: PEFT's `layers_to_transform`.
+//!
+//! Compared against `check_target_module_exists` in PEFT 0.21: the index is
+//! the number after the first `.name.` of the path, or after `.pattern.` for
+//! one of `layers_pattern`; a path without an index is left alone. A path
+//! that `target_modules` spells out whole is adapted whatever its index.
+
+use fancy_regex::Regex;
+use serde::{Deserialize, Deserializer};
+
+use crate::{LoraConfig, PeftError, targets::compile};
+
+/// Which layers of a stack a configuration adapts.
+pub(crate) struct LayerFilter<'a> {
+    /// The indices that are adapted.
+    indices: &'a [usize],
+    /// Expressions whose first group is the index, with what was written.
+    expressions: Vec<(Regex, &'a str)>,
+}
+
+impl<'a> LayerFilter<'a> {
+    /// The filter of a configuration, if it has one.
+    pub(crate) fn new(config: &'a LoraConfig) -> Result<Option<Self>, PeftError> {
+        let indices = match config.layers_to_transform.as_deref() {
+            None | Some([]) => return Ok(None),
+            Some(indices) => indices,
+        };
+        let patterns = config.layers_pattern.as_deref().unwrap_or_default();
+        let mut expressions = Vec::new();
+        for pattern in patterns {
+            let anchored = format!(r"\A.*\.{pattern}\.(\d+)\.");
+            let regex = compile("layers_pattern", pattern, &anchored)?;
+            expressions.push((regex, pattern.as_str()));
+        }
+        if patterns.is_empty() {
+            let first = r"\A.*?\.[^.]*\.(\d+)\.";
+            expressions.push((compile("layers_pattern", first, first)?, first));
+        }
+        Ok(Some(Self {
+            indices,
+            expressions,
+        }))
+    }
+
+    /// Whether the path lies in one of the layers.
+    pub(crate) fn admits(&self, path: &str) -> Result<bool, PeftError> {
+        for (regex, pattern) in &self.expressions {
+            let captures = regex.captures(path).map_err(|source| PeftError::Pattern {
+                field: "layers_pattern",
+                pattern: (*pattern).into(),
+                source: Box::new(source),
+            })?;
+            if let Some(index) = captures.and_then(|found| found.get(1)) {
+                let index: Option<usize> = index.as_str().parse().ok();
+                return Ok(index.is_some_and(|index| self.indices.contains(&index)));
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Reads one value or a list of them, as PEFT's fields may hold.
+pub(crate) fn one_or_many<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::<OneOrMany<T>>::deserialize(deserializer)?.map(Vec::from))
+}
+
+/// One value or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany<T> {
+    /// A value by itself.
+    One(T),
+    /// A list.
+    Many(Vec<T>),
+}
+
+impl<T> From<OneOrMany<T>> for Vec<T> {
+    fn from(values: OneOrMany<T>) -> Self {
+        match values {
+            OneOrMany::One(value) => vec![value],
+            OneOrMany::Many(values) => values,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TargetModules;
+
+    fn admits(config: &LoraConfig, path: &str) -> bool {
+        let filter = LayerFilter::new(config).unwrap().unwrap();
+        filter.admits(path).unwrap()
+    }
+
+    #[test]
+    fn the_first_number_after_a_name_is_the_layer() {
+        let config = LoraConfig::new(TargetModules::names(["q"])).with_layers_to_transform([0, 11]);
+        assert!(admits(&config, "model.layers.0.q"));
+        assert!(admits(&config, "model.layers.11.experts.3.q"));
+        assert!(!admits(&config, "model.layers.1.q"));
+        assert!(!admits(&config, "model.layers.1.experts.0.q"));
+        // PEFT wants something before the stack's own name.
+        assert!(!admits(&config, "layers.0.q"));
+        assert!(!admits(&config, "model.head.q"));
+    }
+
+    #[test]
+    fn a_pattern_names_the_stack() {
+        let mut config = LoraConfig::new(TargetModules::names(["q"])).with_layers_to_transform([3]);
+        config.layers_pattern = Some(vec!["h".into(), "experts".into()]);
+        assert!(admits(&config, "model.layers.1.experts.3.q"));
+        assert!(admits(&config, "model.h.3.q"));
+        assert!(!admits(&config, "model.layers.3.q"));
+    }
+
+    #[test]
+    fn no_indices_are_no_filter() {
+        let config = LoraConfig::default();
+        assert!(LayerFilter::new(&config).unwrap().is_none());
+        let config = config.with_layers_to_transform([]);
+        assert!(LayerFilter::new(&config).unwrap().is_none());
+    }
+}

@@ -1,0 +1,14 @@
+//! Fixtures, tolerances and tiny models for Anneal's own tests; never published.
+//!
+//! This is the one library that names a backend: a test needs a device, and
+//! every test runs on burn's pure-Rust CPU backend.
+
+mod close;
+mod device;
+mod fixture;
+mod random;
+
+pub use close::{assert_close, max_difference};
+pub use device::device;
+pub use fixture::{Fixture, fixture_path};
+pub use random::random;

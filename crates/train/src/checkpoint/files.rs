@@ -1,0 +1,168 @@
+//! Folders that appear whole or not at all.
+//!
+//! A folder is written as `.writing-step-N`, its files and itself are synced, and it is renamed
+//! to `step-N`. Where `step-N` exists it is first moved to `step-N.replaced`, which [`latest`] falls
+//! back on, so that there is no moment without a whole checkpoint.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Result, TrainError};
+
+const WRITING: &str = ".writing-";
+const REPLACED: &str = ".replaced";
+
+/// The newest whole checkpoint in `root`; none where there is no such folder or it has none.
+///
+/// # Errors
+/// [`TrainError::Io`] where `root` exists and cannot be read.
+pub fn latest(root: &Path) -> Result<Option<PathBuf>> {
+    Ok(list(root)?.pop().map(|(_, _, path)| path))
+}
+
+/// Writes the files into the checkpoint folder of `step`, then removes all but the newest `keep`.
+pub(super) fn write(
+    root: &Path,
+    step: u64,
+    files: &[(&str, &[u8])],
+    keep: usize,
+) -> Result<PathBuf> {
+    fs::create_dir_all(root).map_err(io("create", root))?;
+    let name = format!("step-{step:08}");
+    let (writing, target) = (root.join(format!("{WRITING}{name}")), root.join(&name));
+    remove(&writing)?;
+    fs::create_dir(&writing).map_err(io("create", &writing))?;
+    for (file, bytes) in files {
+        let path = writing.join(file);
+        let mut file = File::create(&path).map_err(io("write", &path))?;
+        file.write_all(bytes).map_err(io("write", &path))?;
+        file.sync_all().map_err(io("sync", &path))?;
+    }
+    sync(&writing)?;
+    let replaced = root.join(format!("{name}{REPLACED}"));
+    if target.exists() {
+        remove(&replaced)?;
+        fs::rename(&target, &replaced).map_err(io("rename", &target))?;
+    }
+    fs::rename(&writing, &target).map_err(io("rename", &writing))?;
+    sync(root)?;
+    remove(&replaced)?;
+    prune(root, keep)?;
+    Ok(target)
+}
+
+/// Removes the oldest checkpoints, and what killed processes left half written.
+fn prune(root: &Path, keep: usize) -> Result<()> {
+    let checkpoints = list(root)?;
+    let excess = checkpoints.len().saturating_sub(keep.max(1));
+    for (_, _, path) in &checkpoints[..excess] {
+        remove(path)?;
+    }
+    for entry in fs::read_dir(root).map_err(io("read", root))? {
+        let entry = entry.map_err(io("read", root))?;
+        if entry.file_name().to_string_lossy().starts_with(WRITING) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The checkpoints as (step, whether it is in its own place, folder), oldest first.
+fn list(root: &Path) -> Result<Vec<(u64, bool, PathBuf)>> {
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io("read", root)(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(io("read", root))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(name) = name.strip_prefix("step-") else {
+            continue;
+        };
+        let (number, in_place) = match name.strip_suffix(REPLACED) {
+            Some(number) => (number, false),
+            None => (name, true),
+        };
+        if let Ok(step) = number.parse()
+            && entry.path().is_dir()
+        {
+            found.push((step, in_place, entry.path()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn remove(directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", directory)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the names in a folder durable. Windows cannot sync a folder, and does not need to.
+fn sync(directory: &Path) -> Result<()> {
+    if cfg!(unix) {
+        let folder = File::open(directory).map_err(io("open", directory))?;
+        folder.sync_all().map_err(io("sync", directory))?;
+    }
+    Ok(())
+}
+
+fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {
+    let path = path.to_owned();
+    move |source| TrainError::Io {
+        action,
+        path,
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_are_kept_and_half_written_ones_ignored_and_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().join("run");
+        assert_eq!(latest(&root).unwrap(), None);
+        for step in [5, 10, 100] {
+            write(&root, step, &[("a", b"x")], 2).unwrap();
+        }
+        fs::create_dir(root.join(".writing-step-00000200")).unwrap();
+        assert_eq!(latest(&root).unwrap(), Some(root.join("step-00000100")));
+        write(&root, 20, &[("a", b"y")], 2).unwrap();
+        let mut names: Vec<_> = fs::read_dir(&root)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["step-00000020", "step-00000100"]);
+    }
+
+    #[test]
+    fn a_checkpoint_of_the_same_step_is_replaced_without_a_gap() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), 3, &[("a", b"old"), ("b", b"1")], 5).unwrap();
+        let folder = write(root.path(), 3, &[("a", b"new")], 5).unwrap();
+        assert_eq!(fs::read(folder.join("a")).unwrap(), b"new");
+        assert!(!folder.join("b").exists());
+        // Killed between the two renames: the moved one still counts.
+        fs::rename(&folder, root.path().join("step-00000003.replaced")).unwrap();
+        let found = latest(root.path()).unwrap().unwrap();
+        assert_eq!(fs::read(found.join("a")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_root_that_is_a_file_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("taken");
+        fs::write(&file, "").unwrap();
+        let message = write(&file, 1, &[], 1).unwrap_err().to_string();
+        assert!(message.contains("cannot create") && message.contains("taken"));
+    }
+}

@@ -1,0 +1,165 @@
+//! Everything that can go wrong while training, one variant per failure.
+
+use std::path::PathBuf;
+
+/// The result of a training operation.
+pub type Result<T, E = TrainError> = std::result::Result<T, E>;
+
+/// A failure that names the file, the place, what was found and what was expected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A setting is out of its range.
+    #[error("`{name}` must be {expected}, got {value}")]
+    InvalidSetting {
+        /// The setting's name.
+        name: &'static str,
+        /// The value that was given.
+        value: String,
+        /// The values that are allowed.
+        expected: &'static str,
+    },
+    /// No token of any micro-batch is trained, so that there is no mean loss.
+    #[error(
+        "step {step}: none of its {micro_batches} micro-batches trains a token; check the label masks"
+    )]
+    NoTrainedTokens {
+        /// The step, from 1.
+        step: u64,
+        /// Micro-batches that the step saw.
+        micro_batches: usize,
+    },
+    /// The loss does not depend on a tensor that requires a gradient.
+    #[error(
+        "step {step}: the loss of micro-batch {micro_batch} records no gradient; \
+         put the model on an autodiff device and leave a parameter trainable"
+    )]
+    NotRecorded {
+        /// The step, from 1.
+        step: u64,
+        /// The micro-batch within the step, from 0.
+        micro_batch: usize,
+    },
+    /// Gradients were recorded, but none of them belongs to a trained parameter of the module.
+    #[error(
+        "step {step}: none of the module's {trained} trained parameters received a gradient; \
+         the loss must be computed from the module given to the step"
+    )]
+    NoGradient {
+        /// The step, from 1.
+        step: u64,
+        /// Parameters of the module that require a gradient.
+        trained: usize,
+    },
+    /// A micro-batch's loss is infinite or not a number; nothing was updated.
+    #[error(
+        "step {step}: the loss of micro-batch {micro_batch} is {value}; no parameter was updated"
+    )]
+    NonFiniteLoss {
+        /// The step, from 1.
+        step: u64,
+        /// The micro-batch within the step, from 0.
+        micro_batch: usize,
+        /// The loss sum.
+        value: f64,
+    },
+    /// A gradient is infinite or not a number, or its square overflows; nothing was updated.
+    #[error(
+        "step {step}: the gradient of `{parameter}` has the norm {value}; no parameter was updated"
+    )]
+    NonFiniteGradient {
+        /// The step, from 1.
+        step: u64,
+        /// The module path of the first such parameter.
+        parameter: String,
+        /// The norm of its gradient.
+        value: f64,
+    },
+    /// A file or folder could not be read or written.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, `rename`, …
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
+    /// A tensor file is cut short or is no safetensors file.
+    #[error("`{}` is no complete safetensors file (truncated, or damaged): {source}", file.display())]
+    Safetensors {
+        /// The file.
+        file: PathBuf,
+        /// What the parser met.
+        source: safetensors::SafeTensorError,
+    },
+    /// A tensor file's contents are not what the module and its optimiser need.
+    #[error("`{}` does not fit the module: {}", file.display(), mismatch(missing, unexpected, mismatched))]
+    TensorMismatch {
+        /// The file.
+        file: PathBuf,
+        /// Names that the module has and the file lacks.
+        missing: Vec<String>,
+        /// Names that the file has and the module lacks.
+        unexpected: Vec<String>,
+        /// One sentence for each tensor whose shape or type differs.
+        mismatched: Vec<String>,
+    },
+    /// A tensor has an element type that cannot be written to a checkpoint.
+    #[error("`{parameter}` has the element type {dtype}; a checkpoint holds f64, f32, f16 or bf16")]
+    UnsupportedDtype {
+        /// The parameter's module path.
+        parameter: String,
+        /// Its element type.
+        dtype: String,
+    },
+    /// A JSON file or line does not have the form that this version writes.
+    #[error("`{}`, line {line}: {source}", file.display())]
+    Json {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What the parser met.
+        source: serde_json::Error,
+    },
+    /// A checkpoint was written by a version with another format.
+    #[error("`{}` has the checkpoint format {found}; this version reads format {expected}", file.display())]
+    FormatVersion {
+        /// The file.
+        file: PathBuf,
+        /// The format in the file.
+        found: u32,
+        /// The format that is read.
+        expected: u32,
+    },
+    /// A checkpoint belongs to a run with other settings.
+    #[error(
+        "`{}` was written with other settings (fingerprint {found}, this run's is {expected}); \
+         resume with the settings it was started with, or start anew",
+        file.display()
+    )]
+    OtherSettings {
+        /// The file.
+        file: PathBuf,
+        /// The fingerprint in the file.
+        found: String,
+        /// The fingerprint of this run.
+        expected: String,
+    },
+}
+
+/// Lists the three kinds of difference, the empty ones left out.
+fn mismatch(missing: &[String], unexpected: &[String], mismatched: &[String]) -> String {
+    let mut parts = Vec::new();
+    if !missing.is_empty() {
+        parts.push(format!("missing {}", missing.join(", ")));
+    }
+    if !unexpected.is_empty() {
+        parts.push(format!("unexpected {}", unexpected.join(", ")));
+    }
+    if !mismatched.is_empty() {
+        parts.push(mismatched.join(", "));
+    }
+    parts.join("; ")
+}

@@ -1,0 +1,48 @@
+//! The step loop: optimiser, schedule, accumulation, checkpoints and metrics.
+//!
+//! For any burn module on an autodiff device; it knows no model, no data set and no adapter.
+//! What is trained is whatever requires a gradient, parameters nested by a
+//! [`Reparameterization`](burn::module::Reparameterization) included.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`Trainer`] | one optimiser step: accumulate, divide once, clip, update, report |
+//! | [`TokenLoss`] | a loss as a sum and a count, so that any split of a batch trains alike |
+//! | [`AdamW`] | PyTorch's arithmetic, Hugging Face's defaults, state by module path |
+//! | [`Scheduler`], [`Budget`] | warm-up and cosine that end with the steps or with the minutes |
+//! | [`checkpoint`] | atomic folders that a run resumes from, to the bit |
+//! | [`MetricsWriter`] | `metrics.jsonl`, one line per step, monotonic over resumes |
+//! | [`Progress`] | a bar on a terminal, a line every few seconds elsewhere |
+//!
+//! See [`Trainer`] for a run from start to end.
+//!
+//! # Randomness
+//! Nothing here draws random numbers. A run resumes to the bit if what the caller draws (data
+//! order, dropout) is a function of the seed, the step and the micro-batch.
+
+mod accumulator;
+mod adamw;
+mod budget;
+pub mod checkpoint;
+mod clock;
+mod error;
+mod gradients;
+mod loss;
+mod metrics;
+mod parameters;
+mod progress;
+mod schedule;
+mod trainer;
+
+pub use accumulator::Accumulator;
+pub use adamw::{AdamW, AdamWConfig, Moments};
+pub use budget::{Budget, Limits};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use error::{Result, TrainError};
+pub use gradients::{GradientMap, clip_grad_norm, global_norm};
+pub use loss::TokenLoss;
+pub use metrics::{MetricsRecord, MetricsWriter};
+pub use parameters::{TrainedParameter, trained_parameters};
+pub use progress::{Progress, ProgressReport};
+pub use schedule::{Decay, Schedule, Scheduler, Warmup};
+pub use trainer::{StepReport, Trainer, TrainerConfig};

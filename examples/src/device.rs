@@ -1,0 +1,90 @@
+//! `--device`, from text to a device of this build.
+
+use burn::tensor::Device;
+
+use crate::ExampleError;
+
+/// `cpu`, `cuda:0` (or `cuda`), `wgpu`.
+///
+/// # Errors
+/// [`ExampleError::Device`] for another word, or a backend that is not compiled in.
+pub fn parse(text: &str) -> Result<Device, ExampleError> {
+    let (name, index) = text.split_once(':').unwrap_or((text, "0"));
+    let refuse = |expected| {
+        Err(ExampleError::Device {
+            found: text.to_owned(),
+            expected,
+        })
+    };
+    let Ok(index) = index.parse::<usize>() else {
+        return refuse("expected cpu, cuda:N or wgpu");
+    };
+    match name {
+        "cpu" if index == 0 => cpu(text),
+        "cuda" => cuda(text, index),
+        "wgpu" if index == 0 => wgpu(text),
+        _ => refuse("expected cpu, cuda:N or wgpu"),
+    }
+}
+
+#[cfg(feature = "cpu")]
+fn cpu(_: &str) -> Result<Device, ExampleError> {
+    Ok(Device::flex())
+}
+
+#[cfg(not(feature = "cpu"))]
+fn cpu(text: &str) -> Result<Device, ExampleError> {
+    missing(
+        text,
+        "this build has no CPU backend; build with --features cpu",
+    )
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(_: &str, index: usize) -> Result<Device, ExampleError> {
+    Ok(Device::cuda(index))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(text: &str, _: usize) -> Result<Device, ExampleError> {
+    missing(
+        text,
+        "this build has no CUDA backend; build with --features cuda",
+    )
+}
+
+#[cfg(feature = "wgpu")]
+fn wgpu(_: &str) -> Result<Device, ExampleError> {
+    Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice))
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn wgpu(text: &str) -> Result<Device, ExampleError> {
+    missing(
+        text,
+        "this build has no wgpu backend; build with --features wgpu",
+    )
+}
+
+#[allow(dead_code, reason = "unused in a build with every backend")]
+fn missing(text: &str, expected: &'static str) -> Result<Device, ExampleError> {
+    Err(ExampleError::Device {
+        found: text.to_owned(),
+        expected,
+    })
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    #[test]
+    fn the_cpu_is_there_and_other_words_are_refused() {
+        assert!(super::parse("cpu").is_ok());
+        for wrong in ["gpu", "cuda:x", "cpu:1", ""] {
+            let message = super::parse(wrong).unwrap_err().to_string();
+            assert!(
+                message.contains("expected cpu, cuda:N or wgpu"),
+                "{message}"
+            );
+        }
+    }
+}

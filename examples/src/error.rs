@@ -1,0 +1,123 @@
+//! Everything that ends an example early, in one sentence each.
+
+use std::path::PathBuf;
+
+/// An error of an example; most come from a library and say it themselves.
+#[derive(Debug, thiserror::Error)]
+pub enum ExampleError {
+    /// Model, weights, tokenizer or generation.
+    #[error(transparent)]
+    Llama(#[from] anneal_llama::LlamaError),
+    /// Adapters.
+    #[error(transparent)]
+    Peft(#[from] anneal_peft::PeftError),
+    /// Rows, templates, masks.
+    #[error(transparent)]
+    Data(#[from] anneal_data::DataError),
+    /// Training and checkpoints.
+    #[error(transparent)]
+    Train(#[from] anneal_train::TrainError),
+    /// Databases.
+    #[error(transparent)]
+    Sql(#[from] anneal_sql::SqlError),
+    /// The system refused a file.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A JSON file that does not parse, or a value that can't be written.
+    #[error("{path}: {source}")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The parser's reason, with line and column.
+        source: serde_json::Error,
+    },
+    /// A TOML file that does not parse.
+    #[error("{path}: {source}")]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// The parser's reason, with the line.
+        source: Box<toml::de::Error>,
+    },
+    /// A setting that is neither a flag nor in the file.
+    #[error("{setting} is missing: give --{setting}, or `{key}` in the file of --config")]
+    Missing {
+        /// The flag's name.
+        setting: &'static str,
+        /// The key's name.
+        key: String,
+    },
+    /// A setting with a value of no use.
+    #[error("--{setting} is {found}; expected {expected}")]
+    Setting {
+        /// The flag's name.
+        setting: &'static str,
+        /// The value found.
+        found: String,
+        /// What would be accepted.
+        expected: String,
+    },
+    /// A device that this build can't use.
+    #[error("--device {found}: {expected}")]
+    Device {
+        /// As given.
+        found: String,
+        /// What would be accepted, or how to build for it.
+        expected: &'static str,
+    },
+    /// A model without tokenizer where text is needed.
+    #[error("{model}: there is no tokenizer; give --prompt-ids, or a folder with tokenizer.json")]
+    NoTokenizer {
+        /// The model.
+        model: PathBuf,
+    },
+    /// A model without chat template where messages are needed.
+    #[error("{model}: there is no chat template, which {purpose} needs")]
+    NoTemplate {
+        /// The model.
+        model: PathBuf,
+        /// What needs it.
+        purpose: &'static str,
+    },
+    /// An output folder that already holds a run.
+    #[error("{path} holds a run already; give --resume to continue it, or another --output")]
+    OutputInUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Nothing to continue.
+    #[error("{path}: no checkpoint to resume from; leave --resume out to begin")]
+    NoCheckpoint {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// Data of which no row is left.
+    #[error("{path}: no row is left to {purpose}: {reason}")]
+    NoRows {
+        /// The file.
+        path: PathBuf,
+        /// What the rows were for.
+        purpose: &'static str,
+        /// Where they went.
+        reason: String,
+    },
+}
+
+impl ExampleError {
+    /// For `map_err` on file operations.
+    pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+
+    /// For `map_err` on JSON.
+    pub fn json(path: impl Into<PathBuf>) -> impl FnOnce(serde_json::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Json { path, source }
+    }
+}
