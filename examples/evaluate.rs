@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anneal_data::{Question, SqlPrompt, read_predictions, read_questions};
 use anneal_examples::evaluation::{describe, evaluate, write_json};
-use anneal_examples::{Conversation, ExampleError, PredictOptions, device, finish, open_model};
+use anneal_examples::{Conversation, ExampleError, PredictOptions, device, finish, keep_freed_memory, open_model};
 use anneal_sql::Databases;
 use anneal_train::ProgressReport;
 use clap::Parser;
@@ -57,6 +57,7 @@ struct Source {
 }
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     finish(run(&Flags::parse()))
 }
 

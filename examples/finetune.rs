@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anneal_examples::settings::GivenSettings;
-use anneal_examples::{ExampleError, finetune, finish};
+use anneal_examples::{ExampleError, finetune, finish, keep_freed_memory};
 use anneal_train::ProgressReport;
 use clap::Parser;
 
@@ -27,6 +27,7 @@ struct Flags {
 }
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     finish(run(Flags::parse()))
 }
 

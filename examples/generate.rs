@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anneal_data::Message;
-use anneal_examples::{Conversation, ExampleError, device, finish, open_model};
+use anneal_examples::{Conversation, ExampleError, device, finish, keep_freed_memory, open_model};
 use anneal_llama::{GenerateOptions, LoadedModel, generate};
 use clap::Parser;
 use serde::Serialize;
@@ -58,6 +58,7 @@ struct Output {
 }
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     finish(run(&Flags::parse()))
 }
 

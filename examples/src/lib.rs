@@ -3,6 +3,7 @@
 //! The examples themselves are one file each and hold flags and output; the
 //! work is here, so that it can be tested and called from another program.
 
+mod allocator;
 pub mod device;
 mod error;
 pub mod evaluation;
@@ -13,14 +14,9 @@ mod model;
 mod predict;
 pub mod settings;
 
+pub use allocator::keep_freed_memory;
 pub use error::ExampleError;
 pub use exit::finish;
 pub use memory::peak_memory_bytes;
 pub use model::{open_model, token_loss};
 pub use predict::{Conversation, PredictOptions};
-
-/// Tensors are allocated and freed by the thousand in every step; glibc hands
-/// large ones back to the system each time, which costs a page fault per 4 KiB
-/// on the next use.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

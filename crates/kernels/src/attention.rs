@@ -42,5 +42,13 @@ pub enum AttentionMask {
 /// assert_eq!((y[0], y[4]), (1.0, 2.0));
 /// ```
 pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask) -> Tensor<4> {
+    #[cfg(feature = "flex")]
+    if matches!(mask, AttentionMask::Causal) && crate::flex::supported(&q) {
+        use crate::flex::FlexKernels;
+        use burn::backend::Dispatch;
+        let (q, k, v) = (q.into_dispatch(), k.into_dispatch(), v.into_dispatch());
+        let output = <Dispatch as FlexKernels>::causal_attention(q, k, v);
+        return Tensor::from_dispatch(output);
+    }
     reference::attention(q, k, v, mask)
 }

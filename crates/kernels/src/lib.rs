@@ -10,6 +10,8 @@
 //! operation must be written per backend (feature `flex`: burn's CPU backend).
 
 mod attention;
+#[cfg(feature = "flex")]
+mod flex;
 mod linear_cross_entropy;
 mod rms_norm;
 mod rotary;

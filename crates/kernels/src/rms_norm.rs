@@ -26,5 +26,12 @@ use crate::reference;
 /// assert!((y[0] - 3.0 / rms).abs() < 1e-6 && (y[1] - 8.0 / rms).abs() < 1e-6);
 /// ```
 pub fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, epsilon: f64) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if crate::flex::supported(&x) && !weight.is_tracked() {
+        use crate::flex::FlexKernels;
+        use burn::backend::Dispatch;
+        let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+        return Tensor::from_dispatch(<Dispatch as FlexKernels>::rms_norm(x, weight, epsilon));
+    }
     reference::rms_norm(x, weight, epsilon)
 }

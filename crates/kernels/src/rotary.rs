@@ -28,5 +28,13 @@ use crate::reference;
 /// assert_eq!(y, [-3.0, 2.0, 1.0, 4.0]);
 /// ```
 pub fn rotary(x: Tensor<4>, cos: Tensor<3>, sin: Tensor<3>) -> Tensor<4> {
+    #[cfg(feature = "flex")]
+    if crate::flex::supported(&x) && !cos.is_tracked() && !sin.is_tracked() {
+        use crate::flex::FlexKernels;
+        use burn::backend::Dispatch;
+        let (cos, sin) = (cos.into_dispatch(), sin.into_dispatch());
+        let turned = <Dispatch as FlexKernels>::rotary(x.into_dispatch(), cos, sin, false);
+        return Tensor::from_dispatch(turned);
+    }
     reference::rotary(x, cos, sin)
 }

@@ -20,5 +20,12 @@ use crate::reference;
 /// assert!((y[1] - 6.0 / (1.0 + (-2.0f32).exp())).abs() < 1e-6);
 /// ```
 pub fn swiglu<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if crate::flex::supported(&gate) {
+        use crate::flex::FlexKernels;
+        use burn::backend::Dispatch;
+        let (gate, up) = (gate.into_dispatch(), up.into_dispatch());
+        return Tensor::from_dispatch(<Dispatch as FlexKernels>::swiglu(gate, up));
+    }
     reference::swiglu(gate, up)
 }

@@ -1,0 +1,194 @@
+//! Causal grouped-query attention that never holds all scores.
+//!
+//! Scores exist for a block of rows of one head at a time, over the keys that
+//! the block may see. The backward pass makes them again from the log-sum-exp
+//! that each row kept: Dao et al., 2022, <https://arxiv.org/abs/2205.14135>.
+
+use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
+use burn::tensor::Shape;
+use burn_autodiff::NodeId;
+use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn_autodiff::grads::Gradients;
+use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use rayon::prelude::*;
+
+use super::attention_rows::{delta, probabilities, score_gradients, softmax};
+use super::gemm::{Matrix, product};
+use super::rows::{Contiguous, Heads, tensor};
+use super::FlexKernels;
+
+/// Query rows of a block: its scores over some hundred keys stay in cache.
+const BLOCK: usize = 64;
+
+/// What both passes know of the shapes.
+#[derive(Clone, Copy)]
+struct Plan {
+    batch: usize,
+    heads: usize,
+    kv_heads: usize,
+    queries: usize,
+    keys: usize,
+    width: usize,
+}
+
+impl Plan {
+    fn new(q: &Heads, k: &Heads) -> Self {
+        let [batch, heads, queries, width] = q.dims;
+        let [_, kv_heads, keys, _] = k.dims;
+        Self { batch, heads, kv_heads, queries, keys, width }
+    }
+
+    fn scale(&self) -> f32 {
+        (self.width as f32).powf(-0.5)
+    }
+
+    /// The blocks of query rows: first row, rows, keys that the last row sees,
+    /// and keys before the first row's own.
+    fn blocks(self) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+        let before = self.keys - self.queries;
+        (0..self.queries).step_by(BLOCK).map(move |row| {
+            let rows = BLOCK.min(self.queries - row);
+            (row, rows, before + row + rows, before + row)
+        })
+    }
+}
+
+pub(super) fn forward(
+    q: FloatTensor<Flex>,
+    k: FloatTensor<Flex>,
+    v: FloatTensor<Flex>,
+) -> (FloatTensor<Flex>, FloatTensor<Flex>) {
+    let (q, k, v) = (Heads::new(q), Heads::new(k), Heads::new(v));
+    let plan = Plan::new(&q, &k);
+    let Plan { batch, heads, queries, width, .. } = plan;
+    let mut output = vec![0.0; batch * heads * queries * width];
+    let mut log_sum_exp = vec![0.0; batch * heads * queries];
+    let tasks = output.par_chunks_mut((queries * width).max(1));
+    let tasks = tasks.zip(log_sum_exp.par_chunks_mut(queries.max(1))).enumerate();
+    tasks.for_each(|(index, (output, log_sum_exp))| {
+        let (batch, head) = (index / heads, index % heads);
+        let kv_head = head * plan.kv_heads / heads;
+        let ((q, q_stride), (k, k_stride)) = (q.head(batch, head), k.head(batch, kv_head));
+        let (v, v_stride) = v.head(batch, kv_head);
+        let mut scores = vec![0.0; BLOCK.min(queries) * plan.keys];
+        for (row, rows, keys, first) in plan.blocks() {
+            let q = Matrix::new(&q[row * q_stride..], rows, width, q_stride);
+            let k = Matrix::new(k, keys, width, k_stride);
+            let scores = &mut scores[..rows * keys];
+            product(scores, keys, false, plan.scale(), q, k.transposed());
+            softmax(scores, keys, first, &mut log_sum_exp[row..row + rows]);
+            let v = Matrix::new(v, keys, width, v_stride);
+            let p = Matrix::new(scores, rows, keys, keys);
+            product(&mut output[row * width..], width, false, 1.0, p, v);
+        }
+    });
+    let output = tensor(output, Shape::new([batch, heads, queries, width]));
+    (output, tensor(log_sum_exp, Shape::new([batch, heads, queries])))
+}
+
+/// Gradients of q, k, v, one key head at a time: its group's heads add to one
+/// `dk` and one `dv`, so no two threads write the same place.
+pub(super) fn backward(
+    q: FloatTensor<Flex>,
+    k: FloatTensor<Flex>,
+    v: FloatTensor<Flex>,
+    output: FloatTensor<Flex>,
+    log_sum_exp: FloatTensor<Flex>,
+    grad: FloatTensor<Flex>,
+) -> (FloatTensor<Flex>, FloatTensor<Flex>, FloatTensor<Flex>) {
+    let (q, k, v) = (Heads::new(q), Heads::new(k), Heads::new(v));
+    let (output, grad) = (Heads::new(output), Heads::new(grad));
+    let log_sum_exp = Contiguous::new(log_sum_exp);
+    let plan = Plan::new(&q, &k);
+    let Plan { batch, heads, kv_heads, queries, keys: all_keys, width } = plan;
+    let groups = heads / kv_heads;
+    let mut dq = vec![0.0; batch * heads * queries * width];
+    let mut dk = vec![0.0; batch * kv_heads * all_keys * width];
+    let mut dv = vec![0.0; batch * kv_heads * all_keys * width];
+    let kv_size = (all_keys * width).max(1);
+    let tasks = dq.par_chunks_mut((groups * queries * width).max(1));
+    let tasks = tasks.zip(dk.par_chunks_mut(kv_size)).zip(dv.par_chunks_mut(kv_size)).enumerate();
+    tasks.for_each(|(index, ((dq, dk), dv))| {
+        let (batch, kv_head) = (index / kv_heads, index % kv_heads);
+        let ((k, k_stride), (v, v_stride)) = (k.head(batch, kv_head), v.head(batch, kv_head));
+        let block = BLOCK.min(queries) * all_keys;
+        let (mut p, mut ds) = (vec![0.0; block], vec![0.0; block]);
+        let mut deltas = vec![0.0; BLOCK.min(queries)];
+        for group in 0..groups {
+            let head = kv_head * groups + group;
+            let ((q, q_stride), (o, o_stride)) = (q.head(batch, head), output.head(batch, head));
+            let (g, g_stride) = grad.head(batch, head);
+            let log_sum_exp = &log_sum_exp.values()[(batch * heads + head) * queries..];
+            for (row, rows, keys, first) in plan.blocks() {
+                let (p, ds) = (&mut p[..rows * keys], &mut ds[..rows * keys]);
+                let q = Matrix::new(&q[row * q_stride..], rows, width, q_stride);
+                let g_rows = Matrix::new(&g[row * g_stride..], rows, width, g_stride);
+                let k = Matrix::new(k, keys, width, k_stride);
+                let v = Matrix::new(v, keys, width, v_stride);
+                for (i, value) in deltas[..rows].iter_mut().enumerate() {
+                    let at = row + i;
+                    *value = delta(&o[at * o_stride..][..width], &g[at * g_stride..][..width]);
+                }
+                product(p, keys, false, plan.scale(), q, k.transposed());
+                probabilities(p, keys, first, &log_sum_exp[row..row + rows]);
+                product(ds, keys, false, 1.0, g_rows, v.transposed());
+                score_gradients(p, ds, keys, &deltas[..rows]);
+                let p = Matrix::new(p, rows, keys, keys);
+                let ds = Matrix::new(ds, rows, keys, keys);
+                product(dv, width, true, 1.0, p.transposed(), g_rows);
+                product(dk, width, true, plan.scale(), ds.transposed(), q);
+                let dq = &mut dq[(group * queries + row) * width..];
+                product(dq, width, false, plan.scale(), ds, k);
+            }
+        }
+    });
+    let kv = Shape::new([batch, kv_heads, all_keys, width]);
+    let dq = tensor(dq, Shape::new([batch, heads, queries, width]));
+    (dq, tensor(dk, kv.clone()), tensor(dv, kv))
+}
+
+#[derive(Debug)]
+struct Attention;
+
+impl<B: FlexKernels> Backward<B, 3> for Attention {
+    type State = ([NodeId; 3], FloatTensor<B>, FloatTensor<B>);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let parents = ops.parents;
+        let grad = grads.consume::<B>(&ops.node);
+        let (inputs, output, log_sum_exp) = ops.state;
+        let [q, k, v] = inputs.map(|id| checkpointer.retrieve_node_output(id));
+        let (dq, dk, dv) = B::causal_attention_backward(q, k, v, output, log_sum_exp, grad);
+        for (parent, grad) in parents.into_iter().zip([dq, dk, dv]) {
+            if let Some(parent) = parent {
+                grads.register::<B>(parent.id, grad);
+            }
+        }
+    }
+}
+
+/// Records the operation.
+pub(super) fn record<B: FlexKernels, C: CheckpointStrategy>(
+    q: FloatTensor<Autodiff<B, C>>,
+    k: FloatTensor<Autodiff<B, C>>,
+    v: FloatTensor<Autodiff<B, C>>,
+) -> FloatTensor<Autodiff<B, C>> {
+    let nodes = [q.node(), k.node(), v.node()];
+    match Attention.prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(mut prep) => {
+            let inputs = [prep.checkpoint(&q), prep.checkpoint(&k), prep.checkpoint(&v)];
+            let [q, k, v] = [q, k, v].map(|tensor| tensor.into_parts().0);
+            let (output, log_sum_exp) = B::causal_attention_forward(q, k, v);
+            prep.finish((inputs, output.clone(), log_sum_exp), output)
+        }
+        OpsKind::UnTracked(prep) => {
+            let [q, k, v] = [q, k, v].map(|tensor| tensor.into_parts().0);
+            prep.finish(B::causal_attention(q, k, v))
+        }
+    }
+}

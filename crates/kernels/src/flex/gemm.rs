@@ -1,0 +1,110 @@
+//! A checked door to the `gemm` crate.
+
+/// A matrix within a slice: `rows · columns` values at the given distances.
+#[derive(Clone, Copy)]
+pub(super) struct Matrix<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// From one row to the next.
+    pub(super) row_stride: usize,
+    /// From one column to the next.
+    pub(super) column_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// Row-major rows at a distance of `row_stride`.
+    pub(super) fn new(values: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
+        Self { values, rows, columns, row_stride, column_stride: 1 }
+    }
+
+    /// The same values, rows for columns.
+    pub(super) fn transposed(self) -> Self {
+        Self {
+            values: self.values,
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+        }
+    }
+
+    fn fits(&self) -> bool {
+        let last = (self.rows.max(1) - 1) * self.row_stride
+            + (self.columns.max(1) - 1) * self.column_stride;
+        last < self.values.len()
+    }
+}
+
+/// `output = keep·output + factor·a·b`, row-major rows of `output` at a
+/// distance of `stride`; on this thread alone.
+///
+/// # Panics
+/// If the shapes do not fit one another or their slices.
+pub(super) fn product(
+    output: &mut [f32],
+    stride: usize,
+    keep: bool,
+    factor: f32,
+    a: Matrix,
+    b: Matrix,
+) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    if m == 0 || n == 0 || k == 0 {
+        return;
+    }
+    assert_eq!(k, b.rows, "inner dimensions differ");
+    assert!(a.fits() && b.fits() && n <= stride && (m - 1) * stride + n <= output.len());
+    #[expect(
+        unsafe_code,
+        reason = "the crate takes pointers; every index it reaches was checked just above"
+    )]
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            output.as_mut_ptr(),
+            1,
+            stride as isize,
+            keep,
+            a.values.as_ptr(),
+            a.column_stride as isize,
+            a.row_stride as isize,
+            b.values.as_ptr(),
+            b.column_stride as isize,
+            b.row_stride as isize,
+            1.0,
+            factor,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_follow_strides_and_accumulate() {
+        // a = [[1, 2], [3, 4]] within rows of three; b = its transpose.
+        let values = [1.0, 2.0, 9.0, 3.0, 4.0];
+        let a = Matrix::new(&values, 2, 2, 3);
+        let mut output = [1.0; 7];
+        product(&mut output, 5, true, 2.0, a, a.transposed());
+        assert_eq!(output, [11.0, 23.0, 1.0, 1.0, 1.0, 23.0, 51.0]);
+        product(&mut output, 5, false, 1.0, a, a);
+        assert_eq!(output, [7.0, 10.0, 1.0, 1.0, 1.0, 15.0, 22.0]);
+    }
+
+    #[test]
+    #[should_panic]
+    fn a_matrix_beyond_its_slice_is_refused() {
+        let values = [0.0; 5];
+        let a = Matrix::new(&values, 2, 3, 3);
+        product(&mut [0.0; 4], 2, false, 1.0, a, a.transposed());
+    }
+}

@@ -1,0 +1,91 @@
+//! Kernels for burn's CPU backend, each with its backward pass by hand.
+//!
+//! burn-flex runs elementwise operations one after another on one thread, with
+//! a fresh tensor for each, and its automatic gradients keep most of those. A
+//! kernel here reads its inputs once, on every thread, and keeps nothing but
+//! its inputs (attention keeps its output and one number per row besides).
+//!
+//! The kernels take f32 tensors on a Flex device; [`supported`] says whether a
+//! tensor is one. Everything else takes the plain twins.
+
+mod attention;
+mod attention_rows;
+mod backends;
+mod exp;
+mod gemm;
+mod rms_norm;
+mod rotary;
+mod rows;
+mod swiglu;
+
+use burn::backend::{Backend, DispatchDevice, backend_extension, tensor::FloatTensor};
+use burn::tensor::{DType, Tensor};
+
+/// Differentiable operations of the Flex backend. First order only: the
+/// backward operations have no gradient of their own.
+#[backend_extension(Flex, Autodiff)]
+pub trait FlexKernels: Backend {
+    /// See [`rms_norm`](crate::rms_norm); the weight is a constant.
+    fn rms_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self>;
+
+    /// The gradient of `x`.
+    fn rms_norm_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self>;
+
+    /// See [`rotary`](crate::rotary); the inverse turns by the opposite angle,
+    /// which is also the gradient.
+    fn rotary(
+        x: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        inverse: bool,
+    ) -> FloatTensor<Self>;
+
+    /// See [`swiglu`](crate::swiglu).
+    fn swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// The gradients of `gate` and `up`.
+    fn swiglu_backward(
+        gate: FloatTensor<Self>,
+        up: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Causal [`attention`](crate::attention).
+    fn causal_attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// The output, and each row's log-sum-exp `[batch, heads, queries]`.
+    fn causal_attention_forward(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The gradients of `q`, `k` and `v`.
+    fn causal_attention_backward(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        output: FloatTensor<Self>,
+        log_sum_exp: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// Whether the kernels take this tensor.
+pub(crate) fn supported<const D: usize>(x: &Tensor<D>) -> bool {
+    let inner = x.device().without_autodiff();
+    x.dtype() == DType::F32 && matches!(inner.as_dispatch(), DispatchDevice::Flex(_))
+}

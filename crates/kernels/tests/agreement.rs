@@ -1,0 +1,126 @@
+//! Every kernel against its plain twin, forward and backward, on the CPU.
+//!
+//! `cargo test --workspace` turns the Flex kernels on (feature `flex`, through
+//! the examples); without it both sides are the twin.
+
+use anneal_kernels::{AttentionMask, attention, reference, rms_norm, rotary, swiglu};
+use anneal_testkit::{assert_close, device, random};
+use burn::tensor::{Device, Tensor};
+
+/// Rounding of f32 sums taken in another order.
+const TOLERANCE: f64 = 2e-6;
+
+fn autodiff() -> Device {
+    device().autodiff()
+}
+
+/// Outputs and the gradients of all inputs, for a random output gradient.
+fn assert_agree<const N: usize>(
+    inputs: [Tensor<4>; N],
+    kernel: impl Fn([Tensor<4>; N]) -> Tensor<4>,
+    twin: impl Fn([Tensor<4>; N]) -> Tensor<4>,
+) {
+    let run = |function: &dyn Fn([Tensor<4>; N]) -> Tensor<4>| {
+        let leaves = inputs.clone().map(|input| input.detach().require_grad());
+        let output = function(leaves.clone());
+        let weights = random::<4>(output.dims(), 1.0, 99, &autodiff());
+        let gradients = (output.clone() * weights).sum().backward();
+        (output.inner(), leaves.map(|leaf| leaf.grad(&gradients).unwrap()))
+    };
+    let (output, gradients) = run(&kernel);
+    let (expected, expected_gradients) = run(&twin);
+    assert_close(output, expected.clone(), TOLERANCE);
+    for (gradient, expected) in gradients.into_iter().zip(expected_gradients) {
+        assert_close(gradient, expected, TOLERANCE);
+    }
+    // The path without gradients computes the same.
+    let plain = kernel(inputs.map(|input| input.inner()));
+    assert!(!plain.is_tracked());
+    assert_close(plain, expected, TOLERANCE);
+}
+
+#[test]
+fn rms_norm_agrees() {
+    for (shape, epsilon) in [([2, 3, 70, 33], 1e-5), ([1, 1, 1, 7], 1e-6), ([1, 1, 5, 576], 0.1)] {
+        let weight = random::<1>([shape[3]], 2.0, 5, &autodiff());
+        let x = random::<4>(shape, 3.0, 6, &autodiff());
+        assert_agree(
+            [x],
+            |[x]| rms_norm(x, weight.clone(), epsilon),
+            |[x]| reference::rms_norm(x, weight.clone(), epsilon),
+        );
+    }
+}
+
+
+#[test]
+fn a_trained_norm_weight_gets_its_gradient() {
+    let x = random::<4>([1, 2, 3, 9], 1.0, 1, &autodiff());
+    let weight = random::<1>([9], 1.0, 2, &autodiff()).require_grad();
+    let loss = rms_norm(x.clone(), weight.clone(), 1e-5).square().sum();
+    let gradient = weight.grad(&loss.backward()).unwrap();
+    let twin = random::<1>([9], 1.0, 2, &autodiff()).require_grad();
+    let loss = reference::rms_norm(x, twin.clone(), 1e-5).square().sum();
+    assert_close(gradient, twin.grad(&loss.backward()).unwrap(), TOLERANCE);
+}
+
+#[test]
+fn swiglu_agrees_on_small_and_on_extreme_values() {
+    for (shape, bound) in [([3, 2, 11, 37], 4.0), ([1, 1, 300, 70], 90.0), ([1, 1, 1, 1], 1.0)] {
+        let inputs = [7, 8].map(|seed| random::<4>(shape, bound, seed, &autodiff()));
+        assert_agree(inputs, |[gate, up]| swiglu(gate, up), |[gate, up]| reference::swiglu(gate, up));
+    }
+}
+
+#[test]
+fn rotary_agrees_for_shared_and_for_own_positions_and_through_views() {
+    let (batch, heads, length, width) = (3, 4, 5, 6);
+    for tables in [1, batch] {
+        let angles = random::<3>([tables, length, width / 2], 3.0, 9, &autodiff());
+        let (cos, sin) = (angles.clone().cos(), angles.sin());
+        let x = random::<4>([batch, length, heads, width], 1.0, 10, &autodiff());
+        assert_agree(
+            [x.clone()],
+            |[x]| rotary(x.swap_dims(1, 2), cos.clone(), sin.clone()),
+            |[x]| reference::rotary(x.swap_dims(1, 2), cos.clone(), sin.clone()),
+        );
+    }
+}
+
+#[test]
+fn attention_agrees_over_blocks_groups_views_and_earlier_keys() {
+    // Heads, key heads, queries, keys, width: one block, several, a tail, a
+    // single query behind a cache, more keys than queries.
+    for (heads, kv_heads, queries, keys, width) in
+        [(6, 2, 7, 7, 4), (3, 3, 64, 64, 8), (4, 1, 150, 150, 6), (9, 3, 1, 33, 10), (2, 2, 70, 90, 3)]
+    {
+        // `[batch, length, heads, width]`, as projections leave them.
+        let q = random::<4>([2, queries, heads, width], 2.0, 11, &autodiff());
+        let k = random::<4>([2, keys, kv_heads, width], 2.0, 12, &autodiff());
+        let v = random::<4>([2, keys, kv_heads, width], 2.0, 13, &autodiff());
+        let views = |[q, k, v]: [Tensor<4>; 3]| [q, k, v].map(|t| t.swap_dims(1, 2));
+        assert_agree(
+            [q, k, v],
+            |inputs| {
+                let [q, k, v] = views(inputs);
+                attention(q, k, v, &AttentionMask::Causal)
+            },
+            |inputs| {
+                let [q, k, v] = views(inputs);
+                reference::attention(q, k, v, &AttentionMask::Causal)
+            },
+        );
+    }
+}
+
+#[test]
+fn a_later_key_has_no_influence() {
+    let q = random::<4>([1, 2, 80, 4], 1.0, 14, &device());
+    let k = random::<4>([1, 1, 80, 4], 1.0, 15, &device());
+    let first = attention(q.clone(), k.clone(), k.clone(), &AttentionMask::Causal);
+    let changed = k.slice_assign([0..1, 0..1, 70..80, 0..4], random([1, 1, 10, 4], 9.0, 16, &device()));
+    let second = attention(q, changed.clone(), changed, &AttentionMask::Causal);
+    assert_close(first.clone().narrow(2, 0, 70), second.clone().narrow(2, 0, 70), 0.0);
+    let behind = (first.narrow(2, 70, 10) - second.narrow(2, 70, 10)).abs().max();
+    assert!(behind.into_scalar::<f32>() > 0.1);
+}
