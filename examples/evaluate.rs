@@ -6,9 +6,12 @@ use std::process::ExitCode;
 
 use anneal_data::{Question, SqlPrompt, read_predictions, read_questions};
 use anneal_examples::evaluation::{describe, evaluate, write_json};
-use anneal_examples::{Conversation, ExampleError, PredictOptions, device, finish, keep_freed_memory, open_model};
+use anneal_examples::{
+    Conversation, ExampleError, PredictOptions, device, finish, keep_freed_memory, open_model,
+};
 use anneal_sql::Databases;
 use anneal_train::ProgressReport;
+use burn::tensor::Device;
 use clap::Parser;
 
 /// Judges predicted SQL, or a model's, by the rows that it returns.
@@ -62,11 +65,12 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &Flags) -> Result<(), ExampleError> {
+    let device = device::parse(&flags.device)?;
     let questions = read_questions(&flags.questions)?;
     let mut databases = Databases::new(&flags.databases);
     let predictions = match (&flags.source.predictions, &flags.source.model) {
         (Some(path), _) => read_predictions(path, questions.len())?,
-        (None, Some(model)) => ask(flags, model, &questions, &mut databases)?,
+        (None, Some(model)) => ask(flags, model, &questions, &mut databases, &device)?,
         (None, None) => Vec::new(), // clap asks for one of the two
     };
     let evaluation = evaluate(&questions, &predictions, &mut databases)?;
@@ -87,9 +91,9 @@ fn ask(
     path: &Path,
     questions: &[Question],
     databases: &mut Databases,
+    device: &Device,
 ) -> Result<Vec<Option<String>>, ExampleError> {
-    let device = device::parse(&flags.device)?;
-    let loaded = open_model(path, flags.adapter.as_deref(), &device)?;
+    let loaded = open_model(path, flags.adapter.as_deref(), device)?;
     let conversation = Conversation::new(&loaded, path, "an evaluation")?;
     let system = flags.system.clone();
     let prompt = system.map_or_else(SqlPrompt::default, |system| SqlPrompt { system });
@@ -99,6 +103,6 @@ fn ask(
         progress: ProgressReport::Auto,
     };
     let model = (&loaded, &loaded.model);
-    let answers = conversation.predict(model, &prompt, questions, databases, &device, options)?;
+    let answers = conversation.predict(model, &prompt, questions, databases, device, options)?;
     Ok(answers.into_iter().map(Some).collect())
 }

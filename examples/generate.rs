@@ -65,10 +65,10 @@ fn main() -> ExitCode {
 fn run(flags: &Flags) -> Result<(), ExampleError> {
     let device = device::parse(&flags.device)?;
     let loaded = open_model(&flags.model, flags.adapter.as_deref(), &device)?;
-    let prompt_ids = prompt_ids(flags, &loaded)?;
+    let (prompt_ids, end_ids) = prompt_ids(flags, &loaded)?;
     let options = GenerateOptions {
         max_new_tokens: flags.max_new_tokens,
-        end_ids: loaded.end_ids.clone(),
+        end_ids,
     };
     let start = Instant::now();
     let prompts = [prompt_ids.clone()];
@@ -93,24 +93,29 @@ fn run(flags: &Flags) -> Result<(), ExampleError> {
     writeln!(std::io::stdout(), "{text}").map_err(ExampleError::io("standard output"))
 }
 
-fn prompt_ids(flags: &Flags, loaded: &LoadedModel) -> Result<Vec<u32>, ExampleError> {
+/// The ids to continue, and those that end the continuation.
+fn prompt_ids(flags: &Flags, loaded: &LoadedModel) -> Result<(Vec<u32>, Vec<u32>), ExampleError> {
     let Prompt {
         prompt,
         prompt_ids,
         messages,
     } = &flags.prompt;
-    if let Some(ids) = prompt_ids {
-        return Ok(ids.clone());
-    }
     if let Some(path) = messages {
         let text = std::fs::read_to_string(path).map_err(ExampleError::io(path))?;
         let messages: Vec<Message> =
             serde_json::from_str(&text).map_err(ExampleError::json(path))?;
-        return Conversation::new(loaded, &flags.model, "--messages")?.prompt_ids(&messages);
+        let conversation = Conversation::new(loaded, &flags.model, "--messages")?;
+        let end_ids = conversation.end_ids().to_vec();
+        return Ok((conversation.prompt_ids(&messages)?, end_ids));
+    }
+    let end_ids = loaded.end_ids.clone();
+    if let Some(ids) = prompt_ids {
+        return Ok((ids.clone(), end_ids));
     }
     let missing = || ExampleError::NoTokenizer {
         model: flags.model.clone(),
     };
     let tokenizer = loaded.tokenizer.as_ref().ok_or_else(missing)?;
-    Ok(tokenizer.encode(prompt.as_deref().unwrap_or_default(), true)?)
+    let ids = tokenizer.encode(prompt.as_deref().unwrap_or_default(), true)?;
+    Ok((ids, end_ids))
 }

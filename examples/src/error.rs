@@ -37,12 +37,40 @@ pub enum ExampleError {
         source: serde_json::Error,
     },
     /// A TOML file that does not parse.
-    #[error("{path}: {source}")]
+    #[error("{path}: line {line}: {what}")]
     Toml {
         /// The file.
         path: PathBuf,
-        /// The parser's reason, with the line.
-        source: Box<toml::de::Error>,
+        /// The line, from 1.
+        line: usize,
+        /// The parser's reason.
+        what: String,
+    },
+    /// A row that says nothing about its database.
+    #[error(
+        "{path}: {question:?} has no `context`; give the CREATE TABLE text there, or --databases"
+    )]
+    NoContext {
+        /// The file.
+        path: PathBuf,
+        /// The row's question.
+        question: String,
+    },
+    /// A prompt that leaves no room for an answer.
+    #[error(
+        "the prompt of question {index}, {question:?}, has {tokens} tokens and the answer may have {new}; the model has {limit} positions"
+    )]
+    PromptTooLong {
+        /// The question's place in its file, from 0.
+        index: usize,
+        /// The question.
+        question: String,
+        /// The prompt's tokens.
+        tokens: usize,
+        /// Tokens that an answer may have.
+        new: usize,
+        /// The model's positions.
+        limit: usize,
     },
     /// A setting that is neither a flag nor in the file.
     #[error("{setting} is missing: give --{setting}, or `{key}` in the file of --config")]

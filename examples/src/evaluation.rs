@@ -1,6 +1,6 @@
 //! Execution accuracy of predictions, and the report of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anneal_data::Question;
 use anneal_sql::{Budget, Databases, Judgement, ReportLine, Totals};
@@ -72,7 +72,9 @@ pub fn describe(totals: &Totals) -> String {
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ExampleError> {
     let mut text = serde_json::to_string_pretty(value).map_err(ExampleError::json(path))?;
     text.push('\n');
-    let partial = path.with_extension("partial");
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
     std::fs::write(&partial, text).map_err(ExampleError::io(&partial))?;
     std::fs::rename(&partial, path).map_err(ExampleError::io(path))
 }

@@ -70,6 +70,11 @@ impl Conversation {
         &self.template
     }
 
+    /// The ids that end an answer: the model's own, and the template's.
+    pub fn end_ids(&self) -> &[u32] {
+        &self.end_ids
+    }
+
     /// The ids of messages, up to where the assistant answers.
     ///
     /// # Errors
@@ -97,9 +102,23 @@ impl Conversation {
         options: PredictOptions,
     ) -> Result<Vec<String>, ExampleError> {
         let mut prompts = Vec::with_capacity(questions.len());
-        for question in questions {
+        let (new, limit) = (
+            options.max_new_tokens,
+            loaded.config.max_position_embeddings,
+        );
+        for (index, question) in questions.iter().enumerate() {
             let messages = messages(prompt, question, databases)?;
-            prompts.push(self.prompt_ids(&messages)?);
+            let ids = self.prompt_ids(&messages)?;
+            if ids.len().saturating_add(new) > limit {
+                return Err(ExampleError::PromptTooLong {
+                    index,
+                    question: question.question.clone(),
+                    tokens: ids.len(),
+                    new,
+                    limit,
+                });
+            }
+            prompts.push(ids);
         }
         let mut order: Vec<usize> = (0..prompts.len()).collect();
         order.sort_by_key(|&i| (prompts[i].len(), i));

@@ -157,9 +157,12 @@ impl GivenSettings {
             return Ok(self);
         };
         let text = std::fs::read_to_string(path).map_err(ExampleError::io(path))?;
-        let file: Self = toml::from_str(&text).map_err(|source| ExampleError::Toml {
+        let file: Self = toml::from_str(&text).map_err(|error| ExampleError::Toml {
             path: path.to_owned(),
-            source: Box::new(source),
+            line: error
+                .span()
+                .map_or(1, |span| text[..span.start].matches('\n').count() + 1),
+            what: error.message().to_owned(),
         })?;
         Ok(prefer!(
             self,

@@ -1,8 +1,8 @@
 //! Chat templates render to the text that transformers renders, byte for byte.
 //!
 //! `templates/rendered.json` is written by `templates/generate.py` (transformers 5.23.0, jinja2 3.1.6).
-//! `smollm2.jinja` is SmolLM2-135M-Instruct's template; the others are ours, in the style of their
-//! names, and `features.jinja` holds the constructs that templates in the wild use.
+//! The templates are ours, in the style of their names (`chatml.jinja` adds a system turn where there is
+//! none, as SmolLM2's does); `features.jinja` holds the constructs that templates in the wild use.
 
 #![expect(
     clippy::unwrap_used,
@@ -30,7 +30,7 @@ struct Rendered {
 
 fn template(name: &str) -> ChatTemplate {
     let source = match name {
-        "smollm2" => include_str!("templates/smollm2.jinja"),
+        "chatml" => include_str!("templates/chatml.jinja"),
         "llama2" => include_str!("templates/llama2.jinja"),
         "llama3" => include_str!("templates/llama3.jinja"),
         "features" => include_str!("templates/features.jinja"),
@@ -60,7 +60,7 @@ fn the_text_is_that_of_transformers() {
 }
 
 #[test]
-fn the_built_in_chatml_is_smollm2_s_without_its_default_system_turn() {
+fn the_built_in_chatml_writes_the_same_without_a_default_system_turn() {
     let messages =
         SqlPrompt::default().conversation("CREATE TABLE a (b INT)", "b?", "SELECT b FROM a");
     for prompt in [false, true] {
@@ -69,7 +69,7 @@ fn the_built_in_chatml_is_smollm2_s_without_its_default_system_turn() {
                 .unwrap()
                 .render(&messages, prompt)
                 .unwrap(),
-            template("smollm2").render(&messages, prompt).unwrap()
+            template("chatml").render(&messages, prompt).unwrap()
         );
     }
 }
@@ -78,7 +78,7 @@ fn the_built_in_chatml_is_smollm2_s_without_its_default_system_turn() {
 fn the_sql_prompt_is_the_text_that_the_peer_trains_on() {
     let messages =
         SqlPrompt::default().conversation("CREATE TABLE a (b INT)", "b?", "SELECT b FROM a");
-    let text = TrainingText::new(&template("smollm2"), &messages, "<|im_end|>").unwrap();
+    let text = TrainingText::new(&template("chatml"), &messages, "<|im_end|>").unwrap();
     assert_eq!(
         text.prompt,
         "<|im_start|>system\nTranslate the question to a SQLite query over the given schema.<|im_end|>\n\
@@ -90,7 +90,7 @@ fn the_sql_prompt_is_the_text_that_the_peer_trains_on() {
 #[test]
 fn end_tokens_are_found_and_follow_the_answer() {
     let cases = [
-        ("smollm2", "<|im_end|>", "SELECT 1<|im_end|>"),
+        ("chatml", "<|im_end|>", "SELECT 1<|im_end|>"),
         ("llama2", "</s>", " SELECT 1 </s>"),
         ("llama3", "<|eot_id|>", "SELECT 1<|eot_id|>"),
     ];

@@ -6,6 +6,10 @@ use crate::reference;
 
 /// Which keys a query must not see.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one mask exists for a whole batch; a box would only complicate its use"
+)]
 pub enum AttentionMask {
     /// A query sees the keys up to its own; the last query stands at the last
     /// key. With right padding this is all that training needs: a padded key

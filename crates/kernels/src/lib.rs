@@ -13,6 +13,7 @@ mod attention;
 #[cfg(feature = "flex")]
 mod flex;
 mod linear_cross_entropy;
+mod lora_linear;
 mod rms_norm;
 mod rotary;
 mod swiglu;
@@ -21,6 +22,7 @@ pub mod reference;
 
 pub use attention::{AttentionMask, attention};
 pub use linear_cross_entropy::linear_cross_entropy;
+pub use lora_linear::lora_linear;
 pub use rms_norm::rms_norm;
 pub use rotary::rotary;
 pub use swiglu::swiglu;

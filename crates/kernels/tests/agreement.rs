@@ -3,7 +3,12 @@
 //! `cargo test --workspace` turns the Flex kernels on (feature `flex`, through
 //! the examples); without it both sides are the twin.
 
-use anneal_kernels::{AttentionMask, attention, reference, rms_norm, rotary, swiglu};
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test that meets an error should stop right there"
+)]
+
+use anneal_kernels::{AttentionMask, attention, lora_linear, reference, rms_norm, rotary, swiglu};
 use anneal_testkit::{assert_close, device, random};
 use burn::tensor::{Device, Tensor};
 
@@ -25,7 +30,10 @@ fn assert_agree<const N: usize>(
         let output = function(leaves.clone());
         let weights = random::<4>(output.dims(), 1.0, 99, &autodiff());
         let gradients = (output.clone() * weights).sum().backward();
-        (output.inner(), leaves.map(|leaf| leaf.grad(&gradients).unwrap()))
+        (
+            output.inner(),
+            leaves.map(|leaf| leaf.grad(&gradients).unwrap()),
+        )
     };
     let (output, gradients) = run(&kernel);
     let (expected, expected_gradients) = run(&twin);
@@ -41,7 +49,11 @@ fn assert_agree<const N: usize>(
 
 #[test]
 fn rms_norm_agrees() {
-    for (shape, epsilon) in [([2, 3, 70, 33], 1e-5), ([1, 1, 1, 7], 1e-6), ([1, 1, 5, 576], 0.1)] {
+    for (shape, epsilon) in [
+        ([2, 3, 70, 33], 1e-5),
+        ([1, 1, 1, 7], 1e-6),
+        ([1, 1, 5, 576], 0.1),
+    ] {
         let weight = random::<1>([shape[3]], 2.0, 5, &autodiff());
         let x = random::<4>(shape, 3.0, 6, &autodiff());
         assert_agree(
@@ -51,7 +63,6 @@ fn rms_norm_agrees() {
         );
     }
 }
-
 
 #[test]
 fn a_trained_norm_weight_gets_its_gradient() {
@@ -66,9 +77,17 @@ fn a_trained_norm_weight_gets_its_gradient() {
 
 #[test]
 fn swiglu_agrees_on_small_and_on_extreme_values() {
-    for (shape, bound) in [([3, 2, 11, 37], 4.0), ([1, 1, 300, 70], 90.0), ([1, 1, 1, 1], 1.0)] {
+    for (shape, bound) in [
+        ([3, 2, 11, 37], 4.0),
+        ([1, 1, 300, 70], 90.0),
+        ([1, 1, 1, 1], 1.0),
+    ] {
         let inputs = [7, 8].map(|seed| random::<4>(shape, bound, seed, &autodiff()));
-        assert_agree(inputs, |[gate, up]| swiglu(gate, up), |[gate, up]| reference::swiglu(gate, up));
+        assert_agree(
+            inputs,
+            |[gate, up]| swiglu(gate, up),
+            |[gate, up]| reference::swiglu(gate, up),
+        );
     }
 }
 
@@ -91,9 +110,13 @@ fn rotary_agrees_for_shared_and_for_own_positions_and_through_views() {
 fn attention_agrees_over_blocks_groups_views_and_earlier_keys() {
     // Heads, key heads, queries, keys, width: one block, several, a tail, a
     // single query behind a cache, more keys than queries.
-    for (heads, kv_heads, queries, keys, width) in
-        [(6, 2, 7, 7, 4), (3, 3, 64, 64, 8), (4, 1, 150, 150, 6), (9, 3, 1, 33, 10), (2, 2, 70, 90, 3)]
-    {
+    for (heads, kv_heads, queries, keys, width) in [
+        (6, 2, 7, 7, 4),
+        (3, 3, 64, 64, 8),
+        (4, 1, 150, 150, 6),
+        (9, 3, 1, 33, 10),
+        (2, 2, 70, 90, 3),
+    ] {
         // `[batch, length, heads, width]`, as projections leave them.
         let q = random::<4>([2, queries, heads, width], 2.0, 11, &autodiff());
         let k = random::<4>([2, keys, kv_heads, width], 2.0, 12, &autodiff());
@@ -114,13 +137,48 @@ fn attention_agrees_over_blocks_groups_views_and_earlier_keys() {
 }
 
 #[test]
+fn lora_linear_agrees_for_transposed_weights_and_any_rank() {
+    for (rows, from, to, rank) in [(130, 48, 36, 5), (1, 7, 3, 1), (64, 129, 200, 16)] {
+        // A checkpoint's weight is a transposed view.
+        let weight = random::<2>([to, from], 0.3, 17, &autodiff()).transpose();
+        let x = random::<4>([1, 2, rows, from], 1.0, 18, &autodiff());
+        let a = random::<4>([1, 1, from, rank], 1.0, 19, &autodiff());
+        let b = random::<4>([1, 1, rank, to], 1.0, 20, &autodiff());
+        let flat = |t: Tensor<4>| t.squeeze_dims::<2>(&[0, 1]);
+        // The scale is neither 1 nor a power of two.
+        assert_agree(
+            [x, a, b],
+            |[x, a, b]| lora_linear(x, on(&a, &weight), flat(a.clone()), flat(b), 1.7),
+            |[x, a, b]| reference::lora_linear(x, on(&a, &weight), flat(a.clone()), flat(b), 1.7),
+        );
+    }
+}
+
+/// A constant beside inputs with or without gradients.
+fn on(beside: &Tensor<4>, constant: &Tensor<2>) -> Tensor<2> {
+    match beside.is_autodiff() {
+        true => constant.clone(),
+        false => constant.clone().inner(),
+    }
+}
+
+#[test]
 fn a_later_key_has_no_influence() {
     let q = random::<4>([1, 2, 80, 4], 1.0, 14, &device());
     let k = random::<4>([1, 1, 80, 4], 1.0, 15, &device());
     let first = attention(q.clone(), k.clone(), k.clone(), &AttentionMask::Causal);
-    let changed = k.slice_assign([0..1, 0..1, 70..80, 0..4], random([1, 1, 10, 4], 9.0, 16, &device()));
+    let changed = k.slice_assign(
+        [0..1, 0..1, 70..80, 0..4],
+        random([1, 1, 10, 4], 9.0, 16, &device()),
+    );
     let second = attention(q, changed.clone(), changed, &AttentionMask::Causal);
-    assert_close(first.clone().narrow(2, 0, 70), second.clone().narrow(2, 0, 70), 0.0);
-    let behind = (first.narrow(2, 70, 10) - second.narrow(2, 70, 10)).abs().max();
+    assert_close(
+        first.clone().narrow(2, 0, 70),
+        second.clone().narrow(2, 0, 70),
+        0.0,
+    );
+    let behind = (first.narrow(2, 70, 10) - second.narrow(2, 70, 10))
+        .abs()
+        .max();
     assert!(behind.into_scalar::<f32>() > 0.1);
 }

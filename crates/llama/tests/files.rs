@@ -1,5 +1,10 @@
 //! GGUF and safetensors files, whole and damaged, and the tokenizer in them.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test that meets an error should stop right there"
+)]
+
 use std::path::Path;
 
 use anneal_llama::{LlamaError, Tokenizer, load};

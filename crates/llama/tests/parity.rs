@@ -1,6 +1,11 @@
 //! Logits, gradients and generation against transformers and PEFT, on the tiny
 //! models of `crates/testkit/fixtures`.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test that meets an error should stop right there"
+)]
+
 use anneal_llama::{GenerateOptions, LoadedModel, generate, load};
 use anneal_peft::{load_adapter, lora_gradients};
 use anneal_testkit::{Fixture, assert_close, device, fixture_path, max_difference};

@@ -7,7 +7,7 @@
 
 use burn::{
     nn::Linear,
-    tensor::{DType, Distribution, Tensor, module::linear},
+    tensor::{DType, Distribution, Tensor, module},
 };
 
 use crate::lora::LoraFactors;
@@ -42,15 +42,33 @@ pub trait LinearExt {
 
 impl LinearExt for Linear {
     fn forward_adapted<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let Some(lora) = self.weight.reparameterization::<LoraFactors>() else {
-            return self.forward(x);
-        };
         let bias = self.bias.as_ref().map(|bias| bias.val());
+        let Some(lora) = self.weight.reparameterization::<LoraFactors>() else {
+            return linear(x, self.weight.val(), bias);
+        };
         let y = linear(x.clone(), self.weight.base(), bias);
         let dtype = y.dtype();
         let update = lora.update(x);
         (y.cast(DType::F32) + update).cast(dtype)
     }
+}
+
+/// `xW + b` over the last axis, as one product of two matrices.
+///
+/// burn's own `linear` keeps small batches of rank 3 as they are and gives the
+/// weight their rank; a transposed weight, which is how checkpoints are loaded,
+/// is copied for that on every call: four fifths of a decoding step.
+fn linear<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<D> {
+    let mut dims = x.dims();
+    let [d_input, d_output] = weight.dims();
+    assert_eq!(
+        dims[D - 1],
+        d_input,
+        "the last axis of the input {dims:?} is not d_input"
+    );
+    let rows: usize = dims[..D - 1].iter().product();
+    dims[D - 1] = d_output;
+    module::linear(x.reshape([rows, d_input]), weight, bias).reshape(dims)
 }
 
 impl LoraFactors {

@@ -1,7 +1,7 @@
-"""Check an adapter that Anneal wrote with PEFT itself.  usage: check_peft.py MODEL_DIR ADAPTER_DIR LOGITS.safetensors
+"""Check an adapter that Anneal wrote with PEFT itself.  usage: check_peft.py MODEL_DIR ADAPTER_DIR LOGITS.safetensors [TOLERANCE]
 
 LOGITS.safetensors holds our `input_ids` [B, T] and `logits` [B, T, V], and `lengths` [B] where rows are right-padded
-(logits at padding are not compared). Exit code 0: PEFT computes the same logits; 1: it does not, a tensor of the adapter
+(logits at padding are not compared). TOLERANCE is absolute, 1e-4 unless given. Exit code 0: PEFT computes the same logits; 1: it does not, a tensor of the adapter
 is missing or unknown to PEFT, or the adapter changes nothing; 2: wrong usage.
 """
 
@@ -53,10 +53,11 @@ def load(model_dir, adapter_dir):
 
 
 def main():
-    if len(sys.argv) != 4:
+    if len(sys.argv) not in (4, 5):
         print(__doc__)
         sys.exit(2)
-    model_dir, adapter_dir, logits_path = sys.argv[1:]
+    model_dir, adapter_dir, logits_path = sys.argv[1:4]
+    tolerance = float(sys.argv[4]) if len(sys.argv) == 5 else TOLERANCE
     file = load_file(logits_path)
     if missing := {"input_ids", "logits"} - file.keys():
         fail(f"{logits_path} lacks {sorted(missing)}; it has {sorted(file)}")
@@ -77,10 +78,10 @@ def main():
     real = mask.bool()
     effect = float((theirs - plain)[real].abs().max())
     difference = float((ours - theirs)[real].abs().max())
-    print(f"largest difference from PEFT {difference:.3e} (at most {TOLERANCE:.0e}); largest effect of the adapter {effect:.3e}")
-    if effect <= 10 * TOLERANCE:
+    print(f"largest difference from PEFT {difference:.3e} (at most {tolerance:.0e}); largest effect of the adapter {effect:.3e}")
+    if effect <= 10 * tolerance:
         fail("the adapter changes nothing")
-    if difference > TOLERANCE:
+    if difference > tolerance:
         fail("the logits differ")
 
 

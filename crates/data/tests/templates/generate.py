@@ -29,7 +29,7 @@ conversations = {
 conversations = {name: [{"role": role, "content": content} for role, content in turns]
                  for name, turns in conversations.items()}
 rendered = []
-for name in ["smollm2", "llama2", "llama3", "features"]:
+for name in ["chatml", "llama2", "llama3", "features"]:
     template = utils._compile_jinja_template((folder / f"{name}.jinja").read_text())
     for conversation, messages in conversations.items():
         for prompt in [False, True]:

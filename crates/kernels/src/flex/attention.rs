@@ -12,10 +12,10 @@ use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 use rayon::prelude::*;
 
+use super::FlexKernels;
 use super::attention_rows::{delta, probabilities, score_gradients, softmax};
 use super::gemm::{Matrix, product};
 use super::rows::{Contiguous, Heads, tensor};
-use super::FlexKernels;
 
 /// Query rows of a block: its scores over some hundred keys stay in cache.
 const BLOCK: usize = 64;
@@ -35,7 +35,14 @@ impl Plan {
     fn new(q: &Heads, k: &Heads) -> Self {
         let [batch, heads, queries, width] = q.dims;
         let [_, kv_heads, keys, _] = k.dims;
-        Self { batch, heads, kv_heads, queries, keys, width }
+        Self {
+            batch,
+            heads,
+            kv_heads,
+            queries,
+            keys,
+            width,
+        }
     }
 
     fn scale(&self) -> f32 {
@@ -60,11 +67,19 @@ pub(super) fn forward(
 ) -> (FloatTensor<Flex>, FloatTensor<Flex>) {
     let (q, k, v) = (Heads::new(q), Heads::new(k), Heads::new(v));
     let plan = Plan::new(&q, &k);
-    let Plan { batch, heads, queries, width, .. } = plan;
+    let Plan {
+        batch,
+        heads,
+        queries,
+        width,
+        ..
+    } = plan;
     let mut output = vec![0.0; batch * heads * queries * width];
     let mut log_sum_exp = vec![0.0; batch * heads * queries];
     let tasks = output.par_chunks_mut((queries * width).max(1));
-    let tasks = tasks.zip(log_sum_exp.par_chunks_mut(queries.max(1))).enumerate();
+    let tasks = tasks
+        .zip(log_sum_exp.par_chunks_mut(queries.max(1)))
+        .enumerate();
     tasks.for_each(|(index, (output, log_sum_exp))| {
         let (batch, head) = (index / heads, index % heads);
         let kv_head = head * plan.kv_heads / heads;
@@ -83,7 +98,10 @@ pub(super) fn forward(
         }
     });
     let output = tensor(output, Shape::new([batch, heads, queries, width]));
-    (output, tensor(log_sum_exp, Shape::new([batch, heads, queries])))
+    (
+        output,
+        tensor(log_sum_exp, Shape::new([batch, heads, queries])),
+    )
 }
 
 /// Gradients of q, k, v, one key head at a time: its group's heads add to one
@@ -100,14 +118,24 @@ pub(super) fn backward(
     let (output, grad) = (Heads::new(output), Heads::new(grad));
     let log_sum_exp = Contiguous::new(log_sum_exp);
     let plan = Plan::new(&q, &k);
-    let Plan { batch, heads, kv_heads, queries, keys: all_keys, width } = plan;
+    let Plan {
+        batch,
+        heads,
+        kv_heads,
+        queries,
+        keys: all_keys,
+        width,
+    } = plan;
     let groups = heads / kv_heads;
     let mut dq = vec![0.0; batch * heads * queries * width];
     let mut dk = vec![0.0; batch * kv_heads * all_keys * width];
     let mut dv = vec![0.0; batch * kv_heads * all_keys * width];
     let kv_size = (all_keys * width).max(1);
     let tasks = dq.par_chunks_mut((groups * queries * width).max(1));
-    let tasks = tasks.zip(dk.par_chunks_mut(kv_size)).zip(dv.par_chunks_mut(kv_size)).enumerate();
+    let tasks = tasks
+        .zip(dk.par_chunks_mut(kv_size))
+        .zip(dv.par_chunks_mut(kv_size))
+        .enumerate();
     tasks.for_each(|(index, ((dq, dk), dv))| {
         let (batch, kv_head) = (index / kv_heads, index % kv_heads);
         let ((k, k_stride), (v, v_stride)) = (k.head(batch, kv_head), v.head(batch, kv_head));
@@ -181,7 +209,11 @@ pub(super) fn record<B: FlexKernels, C: CheckpointStrategy>(
     let nodes = [q.node(), k.node(), v.node()];
     match Attention.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(mut prep) => {
-            let inputs = [prep.checkpoint(&q), prep.checkpoint(&k), prep.checkpoint(&v)];
+            let inputs = [
+                prep.checkpoint(&q),
+                prep.checkpoint(&k),
+                prep.checkpoint(&v),
+            ];
             let [q, k, v] = [q, k, v].map(|tensor| tensor.into_parts().0);
             let (output, log_sum_exp) = B::causal_attention_forward(q, k, v);
             prep.finish((inputs, output.clone(), log_sum_exp), output)

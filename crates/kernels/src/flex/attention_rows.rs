@@ -35,15 +35,23 @@ pub(super) fn probabilities(scores: &mut [f32], width: usize, first: usize, log_
     let rows = scores.chunks_exact_mut(width).zip(log_sum_exp);
     for (i, (row, log_sum_exp)) in rows.enumerate() {
         let (seen, hidden) = row.split_at_mut(first + i + 1);
-        seen.iter_mut().for_each(|score| *score = exp(*score - log_sum_exp));
+        seen.iter_mut()
+            .for_each(|score| *score = exp(*score - log_sum_exp));
         hidden.fill(0.0);
     }
 }
 
 /// `dS = P·(dP − δ)`, in place of `dP`.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
-pub(super) fn score_gradients(probabilities: &[f32], gradients: &mut [f32], width: usize, deltas: &[f32]) {
-    let rows = probabilities.chunks_exact(width).zip(gradients.chunks_exact_mut(width));
+pub(super) fn score_gradients(
+    probabilities: &[f32],
+    gradients: &mut [f32],
+    width: usize,
+    deltas: &[f32],
+) {
+    let rows = probabilities
+        .chunks_exact(width)
+        .zip(gradients.chunks_exact_mut(width));
     for ((probabilities, gradients), delta) in rows.zip(deltas) {
         for (p, g) in probabilities.iter().zip(gradients) {
             *g = p * (*g - delta);

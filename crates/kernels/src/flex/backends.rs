@@ -3,7 +3,7 @@
 use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 
-use super::{FlexKernels, attention, rms_norm, rotary, swiglu};
+use super::{FlexKernels, attention, lora_linear, rms_norm, rotary, swiglu};
 
 impl FlexKernels for Flex {
     fn rms_norm(
@@ -42,6 +42,27 @@ impl FlexKernels for Flex {
         grad: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         swiglu::backward(gate, up, grad)
+    }
+
+    fn lora_linear(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        scale: f64,
+    ) -> FloatTensor<Self> {
+        lora_linear::forward(x, weight, a, b, scale)
+    }
+
+    fn lora_linear_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        scale: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        lora_linear::backward(x, weight, a, b, grad, scale)
     }
 
     fn causal_attention(
@@ -111,6 +132,27 @@ impl<B: FlexKernels, C: CheckpointStrategy> FlexKernels for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("{FIRST_ORDER}")
+    }
+
+    fn lora_linear(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        scale: f64,
+    ) -> FloatTensor<Self> {
+        lora_linear::record::<B, C>(x, weight, a, b, scale)
+    }
+
+    fn lora_linear_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("{FIRST_ORDER}")
     }
 

@@ -15,7 +15,13 @@ pub(super) struct Matrix<'a> {
 impl<'a> Matrix<'a> {
     /// Row-major rows at a distance of `row_stride`.
     pub(super) fn new(values: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
-        Self { values, rows, columns, row_stride, column_stride: 1 }
+        Self {
+            values,
+            rows,
+            columns,
+            row_stride,
+            column_stride: 1,
+        }
     }
 
     /// The same values, rows for columns.
@@ -36,6 +42,9 @@ impl<'a> Matrix<'a> {
     }
 }
 
+/// Multiplications from which a second thread pays.
+const PARALLEL: usize = 1 << 20;
+
 /// `output = keep·output + factor·a·b`, row-major rows of `output` at a
 /// distance of `stride`; on this thread alone.
 ///
@@ -48,6 +57,34 @@ pub(super) fn product(
     factor: f32,
     a: Matrix,
     b: Matrix,
+) {
+    run(output, stride, keep, factor, a, b, gemm::Parallelism::None);
+}
+
+/// [`product`] on every thread, for the large ones.
+pub(super) fn parallel_product(
+    output: &mut [f32],
+    stride: usize,
+    keep: bool,
+    factor: f32,
+    a: Matrix,
+    b: Matrix,
+) {
+    let parallelism = match a.rows * a.columns * b.columns {
+        PARALLEL.. => gemm::Parallelism::Rayon(0),
+        _ => gemm::Parallelism::None,
+    };
+    run(output, stride, keep, factor, a, b, parallelism);
+}
+
+fn run(
+    output: &mut [f32],
+    stride: usize,
+    keep: bool,
+    factor: f32,
+    a: Matrix,
+    b: Matrix,
+    parallelism: gemm::Parallelism,
 ) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     if m == 0 || n == 0 || k == 0 {
@@ -79,7 +116,7 @@ pub(super) fn product(
             false,
             false,
             false,
-            gemm::Parallelism::None,
+            parallelism,
         );
     }
 }

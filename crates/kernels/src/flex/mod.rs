@@ -13,6 +13,7 @@ mod attention_rows;
 mod backends;
 mod exp;
 mod gemm;
+mod lora_linear;
 mod rms_norm;
 mod rotary;
 mod rows;
@@ -26,11 +27,8 @@ use burn::tensor::{DType, Tensor};
 #[backend_extension(Flex, Autodiff)]
 pub trait FlexKernels: Backend {
     /// See [`rms_norm`](crate::rms_norm); the weight is a constant.
-    fn rms_norm(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        epsilon: f64,
-    ) -> FloatTensor<Self>;
+    fn rms_norm(x: FloatTensor<Self>, weight: FloatTensor<Self>, epsilon: f64)
+    -> FloatTensor<Self>;
 
     /// The gradient of `x`.
     fn rms_norm_backward(
@@ -58,6 +56,26 @@ pub trait FlexKernels: Backend {
         up: FloatTensor<Self>,
         grad: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`lora_linear`](crate::lora_linear), with `x` as rows; the weight
+    /// is a constant.
+    fn lora_linear(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        scale: f64,
+    ) -> FloatTensor<Self>;
+
+    /// The gradients of `x`, `a` and `b`.
+    fn lora_linear_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        scale: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// Causal [`attention`](crate::attention).
     fn causal_attention(

@@ -8,8 +8,8 @@ use burn_autodiff::ops::{Backward, Ops, OpsKind};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::rows::{Contiguous, ROWS_PER_TASK, tensor};
 use super::FlexKernels;
+use super::rows::{Contiguous, ROWS_PER_TASK, tensor};
 
 pub(super) fn forward(
     x: FloatTensor<Flex>,
@@ -21,9 +21,12 @@ pub(super) fn forward(
     let (x, weight) = (x.values(), weight.values());
     let mut output = vec![0.0; x.len()];
     let task = ROWS_PER_TASK * weight.len();
-    output.par_chunks_mut(task).zip(x.par_chunks(task)).for_each(|(output, x)| {
-        forward_rows(x, weight, epsilon as f32, output);
-    });
+    output
+        .par_chunks_mut(task)
+        .zip(x.par_chunks(task))
+        .for_each(|(output, x)| {
+            forward_rows(x, weight, epsilon as f32, output);
+        });
     tensor(output, shape)
 }
 
@@ -34,14 +37,21 @@ pub(super) fn backward(
     epsilon: f64,
 ) -> FloatTensor<Flex> {
     let shape = x.shape();
-    let (x, weight, grad) = (Contiguous::new(x), Contiguous::new(weight), Contiguous::new(grad));
+    let (x, weight, grad) = (
+        Contiguous::new(x),
+        Contiguous::new(weight),
+        Contiguous::new(grad),
+    );
     let (x, weight, grad) = (x.values(), weight.values(), grad.values());
     let mut output = vec![0.0; x.len()];
     let task = ROWS_PER_TASK * weight.len();
     let inputs = x.par_chunks(task).zip(grad.par_chunks(task));
-    output.par_chunks_mut(task).zip(inputs).for_each(|(output, (x, grad))| {
-        backward_rows(x, weight, grad, epsilon as f32, output);
-    });
+    output
+        .par_chunks_mut(task)
+        .zip(inputs)
+        .for_each(|(output, (x, grad))| {
+            backward_rows(x, weight, grad, epsilon as f32, output);
+        });
     tensor(output, shape)
 }
 

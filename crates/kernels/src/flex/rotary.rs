@@ -26,14 +26,25 @@ pub(super) fn forward(
     if output.is_empty() {
         return tensor(output, shape);
     }
-    output.par_chunks_mut(length * width).enumerate().for_each(|(index, output)| {
-        let (batch, head) = (index / heads, index % heads);
-        // One table for all rows of the batch, or one for each.
-        let table = if tables == 1 { 0 } else { batch } * length * width / 2;
-        let range = table..table + length * width / 2;
-        let (x, stride) = x.head(batch, head);
-        rotate(x, stride, &cos[range.clone()], &sin[range], sign, width, output);
-    });
+    output
+        .par_chunks_mut(length * width)
+        .enumerate()
+        .for_each(|(index, output)| {
+            let (batch, head) = (index / heads, index % heads);
+            // One table for all rows of the batch, or one for each.
+            let table = if tables == 1 { 0 } else { batch } * length * width / 2;
+            let range = table..table + length * width / 2;
+            let (x, stride) = x.head(batch, head);
+            rotate(
+                x,
+                stride,
+                &cos[range.clone()],
+                &sin[range],
+                sign,
+                width,
+                output,
+            );
+        });
     tensor(output, shape)
 }
 
@@ -90,8 +101,6 @@ pub(super) fn record<B: FlexKernels, C: CheckpointStrategy>(
             let output = B::rotary(x.into_parts().0, cos.clone(), sin.clone(), inverse);
             prep.finish((cos, sin, inverse), output)
         }
-        OpsKind::UnTracked(prep) => {
-            prep.finish(B::rotary(x.into_parts().0, cos, sin, inverse))
-        }
+        OpsKind::UnTracked(prep) => prep.finish(B::rotary(x.into_parts().0, cos, sin, inverse)),
     }
 }

@@ -38,12 +38,24 @@ impl Heads {
     pub(super) fn new(tensor: FlexTensor) -> Self {
         let layout = tensor.layout();
         let forward = layout.strides().iter().all(|&stride| stride >= 0);
-        let tensor = if forward && layout.strides()[3] == 1 { tensor } else { tensor.to_contiguous() };
+        let tensor = if forward && layout.strides()[3] == 1 {
+            tensor
+        } else {
+            tensor.to_contiguous()
+        };
         let shape = tensor.layout().shape();
         let dims = [shape[0], shape[1], shape[2], shape[3]];
         let strides = tensor.layout().strides();
-        let strides = [strides[0] as usize, strides[1] as usize, strides[2] as usize];
-        Self { tensor, dims, strides }
+        let strides = [
+            strides[0] as usize,
+            strides[1] as usize,
+            strides[2] as usize,
+        ];
+        Self {
+            tensor,
+            dims,
+            strides,
+        }
     }
 
     /// One head's rows, from its first value to its last, and the distance

@@ -19,10 +19,16 @@ pub(super) fn forward(gate: FloatTensor<Flex>, up: FloatTensor<Flex>) -> FloatTe
     let shape = gate.shape();
     let (gate, up) = (Contiguous::new(gate), Contiguous::new(up));
     let mut output = vec![0.0; gate.values().len()];
-    let inputs = gate.values().par_chunks(TASK).zip(up.values().par_chunks(TASK));
-    output.par_chunks_mut(TASK).zip(inputs).for_each(|(output, (gate, up))| {
-        forward_values(gate, up, output);
-    });
+    let inputs = gate
+        .values()
+        .par_chunks(TASK)
+        .zip(up.values().par_chunks(TASK));
+    output
+        .par_chunks_mut(TASK)
+        .zip(inputs)
+        .for_each(|(output, (gate, up))| {
+            forward_values(gate, up, output);
+        });
     tensor(output, shape)
 }
 
@@ -32,15 +38,24 @@ pub(super) fn backward(
     grad: FloatTensor<Flex>,
 ) -> (FloatTensor<Flex>, FloatTensor<Flex>) {
     let shape = gate.shape();
-    let (gate, up, grad) = (Contiguous::new(gate), Contiguous::new(up), Contiguous::new(grad));
+    let (gate, up, grad) = (
+        Contiguous::new(gate),
+        Contiguous::new(up),
+        Contiguous::new(grad),
+    );
     let (gate, up, grad) = (gate.values(), up.values(), grad.values());
     let (mut by_gate, mut by_up) = (vec![0.0; gate.len()], vec![0.0; gate.len()]);
-    let inputs = gate.par_chunks(TASK).zip(up.par_chunks(TASK)).zip(grad.par_chunks(TASK));
-    by_gate.par_chunks_mut(TASK).zip(by_up.par_chunks_mut(TASK)).zip(inputs).for_each(
-        |((by_gate, by_up), ((gate, up), grad))| {
+    let inputs = gate
+        .par_chunks(TASK)
+        .zip(up.par_chunks(TASK))
+        .zip(grad.par_chunks(TASK));
+    by_gate
+        .par_chunks_mut(TASK)
+        .zip(by_up.par_chunks_mut(TASK))
+        .zip(inputs)
+        .for_each(|((by_gate, by_up), ((gate, up), grad))| {
             backward_values(gate, up, grad, by_gate, by_up);
-        },
-    );
+        });
     (tensor(by_gate, shape.clone()), tensor(by_up, shape))
 }
 
@@ -53,13 +68,7 @@ fn forward_values(gate: &[f32], up: &[f32], output: &mut [f32]) {
 
 /// With `s = σ(z)`: `silu'(z) = s·(1 + z·(1 − s))`.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
-fn backward_values(
-    gate: &[f32],
-    up: &[f32],
-    grad: &[f32],
-    by_gate: &mut [f32],
-    by_up: &mut [f32],
-) {
+fn backward_values(gate: &[f32], up: &[f32], grad: &[f32], by_gate: &mut [f32], by_up: &mut [f32]) {
     let outputs = by_gate.iter_mut().zip(by_up);
     for (((&gate, &up), &grad), (by_gate, by_up)) in gate.iter().zip(up).zip(grad).zip(outputs) {
         let sigmoid = 1.0 / (1.0 + exp(-gate));
@@ -97,14 +106,16 @@ pub(super) fn record<B: FlexKernels, C: CheckpointStrategy>(
     gate: FloatTensor<Autodiff<B, C>>,
     up: FloatTensor<Autodiff<B, C>>,
 ) -> FloatTensor<Autodiff<B, C>> {
-    match Swiglu.prepare::<C>([gate.node(), up.node()]).compute_bound().stateful() {
+    match Swiglu
+        .prepare::<C>([gate.node(), up.node()])
+        .compute_bound()
+        .stateful()
+    {
         OpsKind::Tracked(mut prep) => {
             let state = [prep.checkpoint(&gate), prep.checkpoint(&up)];
             let output = B::swiglu(gate.into_parts().0, up.into_parts().0);
             prep.finish(state, output)
         }
-        OpsKind::UnTracked(prep) => {
-            prep.finish(B::swiglu(gate.into_parts().0, up.into_parts().0))
-        }
+        OpsKind::UnTracked(prep) => prep.finish(B::swiglu(gate.into_parts().0, up.into_parts().0)),
     }
 }

@@ -5,12 +5,14 @@
 
 mod attention;
 mod linear_cross_entropy;
+mod lora_linear;
 mod rms_norm;
 mod rotary;
 mod swiglu;
 
 pub use attention::attention;
 pub use linear_cross_entropy::linear_cross_entropy;
+pub use lora_linear::lora_linear;
 pub use rms_norm::rms_norm;
 pub use rotary::rotary;
 pub use swiglu::swiglu;

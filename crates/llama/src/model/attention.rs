@@ -1,12 +1,11 @@
 //! Self-attention with grouped queries, rotary positions and an optional cache.
 
 use anneal_kernels::{AttentionMask, attention, rotary};
-use anneal_peft::LinearExt;
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 
-use super::RotaryTables;
+use super::{RotaryTables, projection::project};
 use crate::{LlamaConfig, cache::LayerCache, weights::Builder};
 
 /// `o(softmax(q·kᵀ / √head_dim)·v)` over the heads.
@@ -57,16 +56,15 @@ impl Attention {
                 .swap_dims(1, 2)
         };
         let rotate = |x| rotary(x, tables.cos.clone(), tables.sin.clone());
-        let q = rotate(heads(self.q_proj.forward_adapted(x.clone())));
-        let k = rotate(heads(self.k_proj.forward_adapted(x.clone())));
-        let v = heads(self.v_proj.forward_adapted(x));
+        let q = rotate(heads(project(&self.q_proj, x.clone())));
+        let k = rotate(heads(project(&self.k_proj, x.clone())));
+        let v = heads(project(&self.v_proj, x));
         let (k, v) = match cache {
             Some(cache) => cache.append(k, v),
             None => (k, v),
         };
         let y = attention(q, k, v, mask).swap_dims(1, 2);
         let width = y.dims()[2] * self.head_dim;
-        self.o_proj
-            .forward_adapted(y.reshape([batch, length, width]))
+        project(&self.o_proj, y.reshape([batch, length, width]))
     }
 }

@@ -1,10 +1,10 @@
 //! The gated feed-forward layer.
 
-use anneal_peft::LinearExt;
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 
+use super::projection::project;
 use crate::{LlamaConfig, weights::Builder};
 
 /// `down(silu(gate(x)) · up(x))`.
@@ -33,9 +33,8 @@ impl Mlp {
 
     /// `[batch, length, hidden_size]` in and out.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let gate = self.gate_proj.forward_adapted(x.clone());
-        let up = self.up_proj.forward_adapted(x);
-        self.down_proj
-            .forward_adapted(anneal_kernels::swiglu(gate, up))
+        let gate = project(&self.gate_proj, x.clone());
+        let up = project(&self.up_proj, x);
+        project(&self.down_proj, anneal_kernels::swiglu(gate, up))
     }
 }

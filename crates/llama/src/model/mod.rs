@@ -5,6 +5,7 @@ mod causal_lm;
 mod layer;
 mod llama;
 mod mlp;
+mod projection;
 mod rms_norm;
 mod rotary;
 

@@ -1,0 +1,89 @@
+//! The CPU kernels beside their plain twins, forward and backward.
+
+use anneal_benches::{
+    BATCH, HEAD_DIM, HEADS, HIDDEN, INNER, KV_HEADS, LENGTH, VOCABULARY, forward_backward,
+};
+use anneal_kernels::{
+    AttentionMask, attention, linear_cross_entropy, reference, rms_norm, rotary, swiglu,
+};
+use anneal_testkit::{device, random};
+use burn::tensor::{Int, Tensor};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+/// Measures a kernel and its twin on the same leaves.
+macro_rules! pair {
+    ($criterion:ident, $name:literal, $inputs:expr, $kernel:expr, $twin:expr) => {
+        let inputs = $inputs;
+        let mut group = $criterion.benchmark_group($name);
+        group.bench_function("kernel", |b| b.iter(|| forward_backward(&inputs, $kernel)));
+        group.bench_function("twin", |b| b.iter(|| forward_backward(&inputs, $twin)));
+        group.finish();
+    };
+}
+
+fn kernels(criterion: &mut Criterion) {
+    let device = device().autodiff();
+    let states = |width, seed| random::<3>([BATCH, LENGTH, width], 1.0, seed, &device);
+    let weight = random::<1>([HIDDEN], 1.0, 1, &device);
+    pair!(
+        criterion,
+        "rms_norm",
+        [states(HIDDEN, 2)],
+        |[x]| rms_norm(x, weight.clone(), 1e-5),
+        |[x]| reference::rms_norm(x, weight.clone(), 1e-5)
+    );
+    pair!(
+        criterion,
+        "swiglu",
+        [states(INNER, 3), states(INNER, 4)],
+        |[gate, up]| swiglu(gate, up),
+        |[gate, up]| reference::swiglu(gate, up)
+    );
+    let angles = random::<3>([1, LENGTH, HEAD_DIM / 2], 3.0, 5, &device);
+    let (cos, sin) = (angles.clone().cos(), angles.sin());
+    let heads = |count, seed| random::<4>([BATCH, count, LENGTH, HEAD_DIM], 1.0, seed, &device);
+    pair!(
+        criterion,
+        "rotary",
+        [heads(HEADS, 6)],
+        |[x]| rotary(x, cos.clone(), sin.clone()),
+        |[x]| reference::rotary(x, cos.clone(), sin.clone())
+    );
+    pair!(
+        criterion,
+        "causal_attention",
+        [heads(HEADS, 7), heads(KV_HEADS, 8), heads(KV_HEADS, 9)],
+        |[q, k, v]| attention(q, k, v, &AttentionMask::Causal),
+        |[q, k, v]| reference::attention(q, k, v, &AttentionMask::Causal)
+    );
+}
+
+fn head(criterion: &mut Criterion) {
+    let device = device().autodiff();
+    // A third of the tokens is trained, as on Spider.
+    let trained = BATCH * LENGTH / 3;
+    let weight = random::<2>([VOCABULARY, HIDDEN], 0.1, 10, &device);
+    let targets: Vec<i64> = (0..trained).map(|i| (i * 97 % VOCABULARY) as i64).collect();
+    let targets = Tensor::<1, Int>::from_data(targets.as_slice(), &device);
+    let states = [random::<2>([trained, HIDDEN], 1.0, 11, &device)];
+    let mut group = criterion.benchmark_group("linear_cross_entropy");
+    group.sample_size(10);
+    group.bench_function("kernel", |b| {
+        b.iter(|| {
+            forward_backward(&states, |[x]| {
+                linear_cross_entropy(x, weight.clone(), targets.clone())
+            })
+        })
+    });
+    group.bench_function("twin", |b| {
+        b.iter(|| {
+            forward_backward(&states, |[x]| {
+                reference::linear_cross_entropy(x, weight.clone(), targets.clone())
+            })
+        })
+    });
+    group.finish();
+}
+
+criterion_group!(benches, kernels, head);
+criterion_main!(benches);

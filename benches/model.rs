@@ -1,0 +1,61 @@
+//! A whole model of SmolLM2-135M's shape with random weights: one micro-batch
+//! forward and backward, and greedy decoding.
+
+use anneal_benches::{BATCH, LENGTH, VOCABULARY};
+use anneal_llama::{GenerateOptions, LlamaConfig, LlamaForCausalLM, RandomWeights, generate};
+use anneal_peft::{LoraConfig, attach};
+use anneal_testkit::device;
+use burn::module::Module;
+use burn::tensor::{Int, Tensor, TensorData};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+fn model(criterion: &mut Criterion) {
+    let device = device().autodiff();
+    let config = LlamaConfig::smollm2_135m();
+    let mut weights = RandomWeights::new(0.02, 0);
+    let model = LlamaForCausalLM::from_source(&config, &mut weights, &device).expect("no files");
+    let lora = LoraConfig::default().with_r(16).with_lora_alpha(32.0);
+    let model = attach(model, &lora, 0).expect("linear layers").0;
+
+    let ids: Vec<i64> = (0..BATCH * LENGTH)
+        .map(|i| (i * 31 % VOCABULARY) as i64)
+        .collect();
+    // Every third token is trained.
+    let places: Vec<i64> = (0..(BATCH * LENGTH) as i64).step_by(3).collect();
+    let targets: Vec<i64> = places
+        .iter()
+        .map(|place| place * 7 % VOCABULARY as i64)
+        .collect();
+    let int = |values: &[i64]| Tensor::<1, Int>::from_data(values, &device);
+    let mut group = criterion.benchmark_group("smollm2_135m");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements((BATCH * LENGTH) as u64));
+    group.bench_function("forward_backward", |b| {
+        b.iter(|| {
+            let ids = TensorData::new(ids.clone(), [BATCH, LENGTH]);
+            let ids = Tensor::from_data(ids, &device);
+            model
+                .token_loss(ids, int(&places), int(&targets), &config)
+                .backward()
+        })
+    });
+    let plain = model.clone().valid();
+    let options = GenerateOptions {
+        max_new_tokens: 16,
+        end_ids: vec![],
+    };
+    for rows in [1, 20] {
+        let prompts: Vec<Vec<u32>> = vec![vec![1, 2, 3, 4]; rows];
+        group.throughput(Throughput::Elements((rows * options.max_new_tokens) as u64));
+        group.bench_function(format!("decode_{rows}"), |b| {
+            b.iter(|| {
+                generate(&plain, &config, &prompts, &options, &device.clone().inner())
+                    .expect("prompts fit")
+            })
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, model);
+criterion_main!(benches);

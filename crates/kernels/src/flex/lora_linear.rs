@@ -1,0 +1,153 @@
+//! A frozen linear layer and its low-rank update in one output buffer.
+//!
+//! burn-flex makes a zeroed tensor for each product, copies it once to align
+//! it, and then adds base and update in a third pass; all on one thread.
+
+use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
+use burn::tensor::Shape;
+use burn_autodiff::NodeId;
+use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn_autodiff::grads::Gradients;
+use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use burn_flex::FlexTensor;
+
+use super::FlexKernels;
+use super::gemm::{Matrix, parallel_product};
+use super::rows::tensor;
+
+/// A rank-2 tensor whose strides a product can follow.
+struct Rank2(FlexTensor);
+
+impl Rank2 {
+    fn new(tensor: FlexTensor) -> Self {
+        let forward = tensor.layout().strides().iter().all(|&stride| stride >= 0);
+        Self(if forward {
+            tensor
+        } else {
+            tensor.to_contiguous()
+        })
+    }
+
+    fn matrix(&self) -> Matrix<'_> {
+        let layout = self.0.layout();
+        let (shape, strides) = (layout.shape(), layout.strides());
+        Matrix {
+            values: &self.0.storage::<f32>()[layout.start_offset()..],
+            rows: shape[0],
+            columns: shape[1],
+            row_stride: strides[0] as usize,
+            column_stride: strides[1] as usize,
+        }
+    }
+}
+
+/// `factor·a·b` as a new buffer.
+fn fresh(factor: f32, a: Matrix, b: Matrix) -> Vec<f32> {
+    let mut output = vec![0.0; a.rows * b.columns];
+    parallel_product(&mut output, b.columns, false, factor, a, b);
+    output
+}
+
+fn matrix(values: Vec<f32>, rows: usize, columns: usize) -> FlexTensor {
+    tensor(values, Shape::new([rows, columns]))
+}
+
+pub(super) fn forward(
+    x: FloatTensor<Flex>,
+    weight: FloatTensor<Flex>,
+    a: FloatTensor<Flex>,
+    b: FloatTensor<Flex>,
+    scale: f64,
+) -> FloatTensor<Flex> {
+    let [x, weight, a, b] = [x, weight, a, b].map(Rank2::new);
+    let (x, weight, a, b) = (x.matrix(), weight.matrix(), a.matrix(), b.matrix());
+    let hidden = fresh(scale as f32, x, a);
+    let hidden = Matrix::new(&hidden, x.rows, a.columns, a.columns);
+    let mut output = fresh(1.0, x, weight);
+    parallel_product(&mut output, weight.columns, true, 1.0, hidden, b);
+    matrix(output, x.rows, weight.columns)
+}
+
+/// With `g = dy`: `dx = g·Wᵀ + s·(g·Bᵀ)·Aᵀ`, `dA = xᵀ·s·(g·Bᵀ)`,
+/// `dB = s·(x·A)ᵀ·g`.
+pub(super) fn backward(
+    x: FloatTensor<Flex>,
+    weight: FloatTensor<Flex>,
+    a: FloatTensor<Flex>,
+    b: FloatTensor<Flex>,
+    grad: FloatTensor<Flex>,
+    scale: f64,
+) -> (FloatTensor<Flex>, FloatTensor<Flex>, FloatTensor<Flex>) {
+    let [x, weight, a, b, grad] = [x, weight, a, b, grad].map(Rank2::new);
+    let (x, weight, a, b) = (x.matrix(), weight.matrix(), a.matrix(), b.matrix());
+    let (grad, scale, rank) = (grad.matrix(), scale as f32, a.columns);
+    let by_hidden = fresh(scale, grad, b.transposed());
+    let by_hidden = Matrix::new(&by_hidden, x.rows, rank, rank);
+    let mut dx = fresh(1.0, grad, weight.transposed());
+    parallel_product(&mut dx, x.columns, true, 1.0, by_hidden, a.transposed());
+    let da = fresh(1.0, x.transposed(), by_hidden);
+    let hidden = fresh(scale, x, a);
+    let hidden = Matrix::new(&hidden, x.rows, rank, rank);
+    let db = fresh(1.0, hidden.transposed(), grad);
+    (
+        matrix(dx, x.rows, x.columns),
+        matrix(da, x.columns, rank),
+        matrix(db, rank, grad.columns),
+    )
+}
+
+#[derive(Debug)]
+struct LoraLinear;
+
+impl<B: FlexKernels> Backward<B, 3> for LoraLinear {
+    type State = ([NodeId; 3], FloatTensor<B>, f64);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let parents = ops.parents;
+        let grad = grads.consume::<B>(&ops.node);
+        let (inputs, weight, scale) = ops.state;
+        let [x, a, b] = inputs.map(|id| checkpointer.retrieve_node_output(id));
+        let (dx, da, db) = B::lora_linear_backward(x, weight, a, b, grad, scale);
+        for (parent, grad) in parents.into_iter().zip([dx, da, db]) {
+            if let Some(parent) = parent {
+                grads.register::<B>(parent.id, grad);
+            }
+        }
+    }
+}
+
+/// Records the operation; the weight is no parent of it.
+pub(super) fn record<B: FlexKernels, C: CheckpointStrategy>(
+    x: FloatTensor<Autodiff<B, C>>,
+    weight: FloatTensor<Autodiff<B, C>>,
+    a: FloatTensor<Autodiff<B, C>>,
+    b: FloatTensor<Autodiff<B, C>>,
+    scale: f64,
+) -> FloatTensor<Autodiff<B, C>> {
+    let weight = weight.into_parts().0;
+    match LoraLinear
+        .prepare::<C>([x.node(), a.node(), b.node()])
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(mut prep) => {
+            let inputs = [
+                prep.checkpoint(&x),
+                prep.checkpoint(&a),
+                prep.checkpoint(&b),
+            ];
+            let [x, a, b] = [x, a, b].map(|tensor| tensor.into_parts().0);
+            let output = B::lora_linear(x, weight.clone(), a, b, scale);
+            prep.finish((inputs, weight, scale), output)
+        }
+        OpsKind::UnTracked(prep) => {
+            let [x, a, b] = [x, a, b].map(|tensor| tensor.into_parts().0);
+            prep.finish(B::lora_linear(x, weight, a, b, scale))
+        }
+    }
+}
