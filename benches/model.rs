@@ -30,15 +30,14 @@ fn model(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("smollm2_135m");
     group.sample_size(10);
     group.throughput(Throughput::Elements((BATCH * LENGTH) as u64));
-    group.bench_function("forward_backward", |b| {
-        b.iter(|| {
-            let ids = TensorData::new(ids.clone(), [BATCH, LENGTH]);
-            let ids = Tensor::from_data(ids, &device);
-            model
-                .token_loss(ids, int(&places), int(&targets), &config)
-                .backward()
-        })
+    let input = || Tensor::from_data(TensorData::new(ids.clone(), [BATCH, LENGTH]), &device);
+    // The three differ by the head and by the backward pass.
+    group.bench_function("forward", |b| {
+        b.iter(|| model.hidden_states(input(), &config))
     });
+    let loss = || model.token_loss(input(), int(&places), int(&targets), &config);
+    group.bench_function("forward_head", |b| b.iter(loss));
+    group.bench_function("forward_head_backward", |b| b.iter(|| loss().backward()));
     let plain = model.clone().valid();
     let options = GenerateOptions {
         max_new_tokens: 16,

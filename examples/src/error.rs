@@ -134,6 +134,14 @@ pub enum ExampleError {
         /// Where they went.
         reason: String,
     },
+    /// Questions of which none can be judged.
+    #[error("no question can be judged: the gold query of question {index} fails: {reason}")]
+    NothingJudged {
+        /// The first question's place in its file, from 0.
+        index: usize,
+        /// Why its gold fails.
+        reason: String,
+    },
 }
 
 impl ExampleError {

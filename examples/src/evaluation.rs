@@ -20,7 +20,8 @@ pub struct Evaluation {
 /// Judges one prediction per question by execution; a missing one fails.
 ///
 /// # Errors
-/// A database that can't be opened. A query that fails is a verdict, not an error.
+/// A database that can't be opened, or golds none of which runs. A single query
+/// that fails is a verdict, not an error.
 pub fn evaluate(
     questions: &[Question],
     predictions: &[Option<String>],
@@ -29,12 +30,16 @@ pub fn evaluate(
     let budget = Budget::default();
     let mut totals = Totals::default();
     let mut lines = Vec::with_capacity(questions.len());
+    let mut first_failure = None;
     for (index, (question, prediction)) in questions.iter().zip(predictions).enumerate() {
         let suite = databases.open(&question.db_id)?;
         // No prediction is judged as the empty text: it fails to run.
         let predicted = prediction.as_deref().unwrap_or_default();
         let judgement: Judgement = suite.judge(&question.sql, predicted, &budget);
         totals.record(&judgement);
+        if let (Judgement::GoldFailed(reason), None) = (&judgement, &first_failure) {
+            first_failure = Some((index, reason.to_string()));
+        }
         let texts = [
             &question.db_id,
             &question.question,
@@ -43,7 +48,12 @@ pub fn evaluate(
         ];
         lines.push(ReportLine::new(index, texts, judgement));
     }
-    Ok(Evaluation { totals, lines })
+    match first_failure {
+        Some((index, reason)) if totals.judged() == 0 => {
+            Err(ExampleError::NothingJudged { index, reason })
+        }
+        _ => Ok(Evaluation { totals, lines }),
+    }
 }
 
 /// `execution accuracy 0.345 (69 of 200 correct), 0.870 run`, for people.

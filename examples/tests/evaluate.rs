@@ -175,6 +175,30 @@ fn a_question_whose_gold_fails_is_in_no_rate() {
 }
 
 #[test]
+fn golds_that_write_or_never_end_are_refused_where_nothing_else_can_be_judged() {
+    let set = Set::new();
+    let bytes = snapshot(set.folder.path());
+    let endless =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+    for (gold, reason) in [("DELETE FROM item", "not allowed"), (endless, "operations")] {
+        let row = json!({"db_id": "shop_00", "question": "?", "sql": gold});
+        let questions = write_lines(set.folder.path().join("bad.jsonl"), &[row]);
+        let predictions = write_lines(set.folder.path().join("p.jsonl"), &[sql("SELECT 1")]);
+        let databases = text(set.folder.path().join("databases"));
+        let flags = ["--questions", &questions, "--databases", &databases];
+        let message = refused(
+            "evaluate",
+            &[&flags[..], &["--predictions", &predictions]].concat(),
+        );
+        assert_contains(&message, &["question 0", reason]);
+    }
+    for file in ["bad.jsonl", "p.jsonl"] {
+        std::fs::remove_file(set.folder.path().join(file)).unwrap();
+    }
+    assert_eq!(snapshot(set.folder.path()), bytes);
+}
+
+#[test]
 fn a_model_s_answers_are_those_of_generate() {
     let set = Set::new();
     let model = gguf();

@@ -60,7 +60,7 @@ impl Set {
             ("system", json!(SYSTEM)),
             ("max_steps", json!(steps)),
             ("batch_size", json!(4)),
-            ("max_length", json!(2000)),
+            ("max_length", json!(128)),
             ("eval_questions", json!(2)),
             ("max_new_tokens", json!(4)),
             // Without a decay a step's learning rate does not depend on how many
