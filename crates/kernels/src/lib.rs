@@ -1,6 +1,6 @@
 //! Differentiable operations that a Llama needs and burn lacks.
 //!
-//! Every operation has a plain twin in [`reference`], written in burn's tensor
+//! Every operation has a plain twin in [`mod@reference`], written in burn's tensor
 //! operations and differentiated by burn, and a test that the two agree in
 //! values and gradients. The functions here choose the fastest form that the
 //! tensor's device offers; the twins are for tests, for reading, and for
