@@ -339,6 +339,11 @@ fn mistakes_end_in_one_sentence_and_leave_nothing() {
     assert_contains(&refuse("data", json!(["no.jsonl"])), &["no.jsonl"]);
     let message = refuse("lora_r", json!(0));
     assert_contains(&message, &["r is 0"]);
+    // Found before anything is measured or written, however late they matter.
+    let message = refuse("max_length", json!(129));
+    assert_contains(&message, &["--max-length", "at most 128"]);
+    let message = refuse("max_steps", json!(0));
+    assert_contains(&message, &["max_steps", "positive"]);
 
     let wrong = text(set.path("wrong.jsonl"));
     let mut rows = std::fs::read_to_string(&set.questions).unwrap();
@@ -358,4 +363,31 @@ fn mistakes_end_in_one_sentence_and_leave_nothing() {
     settings.remove("model");
     let message = refused("finetune", &as_flags(&settings));
     assert_contains(&message, &["--model", "`model`"]);
+}
+
+#[test]
+fn a_missing_context_is_read_from_the_database() {
+    let set = Set::new();
+    let bare = text(set.path("bare.jsonl"));
+    let rows = std::fs::read_to_string(&set.questions).unwrap();
+    let rows = rows.lines().map(|line| {
+        let mut row: Value = serde_json::from_str(line).unwrap();
+        row.as_object_mut().unwrap().remove("context");
+        format!("{row}\n")
+    });
+    std::fs::write(&bare, rows.collect::<String>()).unwrap();
+    let mut settings = set.quick("bare", 2);
+    settings.insert("data", json!([bare]));
+    succeed("finetune", &as_flags(&settings));
+    let held_out = std::fs::read_to_string(set.path("bare/held_out.jsonl")).unwrap();
+    for line in held_out.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let context = row["context"].as_str().unwrap();
+        assert!(context.starts_with("CREATE TABLE item (id"), "{context}");
+    }
+
+    settings.remove("databases");
+    settings.insert("output", json!(text(set.path("none"))));
+    let message = refused("finetune", &as_flags(&settings));
+    assert_contains(&message, &["bare.jsonl", "context", "--databases"]);
 }
