@@ -1,7 +1,8 @@
-"""Check an adapter that Anneal wrote with PEFT itself.  usage: check_peft.py MODEL_DIR ADAPTER_DIR LOGITS.safetensors [TOLERANCE]
+"""Check an adapter that Anneal wrote with PEFT itself.  usage: check_peft.py MODEL_DIR ADAPTER_DIR LOGITS.safetensors
 
 LOGITS.safetensors holds our `input_ids` [B, T] and `logits` [B, T, V], and `lengths` [B] where rows are right-padded
-(logits at padding are not compared). TOLERANCE is absolute, 1e-4 unless given. Exit code 0: PEFT computes the same logits; 1: it does not, a tensor of the adapter
+(logits at padding are not compared). Exit code 0: PEFT computes the same logits, within 1e-4 or,
+beyond that, within twice PyTorch's own rounding; 1: it does not, a tensor of the adapter
 is missing or unknown to PEFT, or the adapter changes nothing; 2: wrong usage.
 """
 
@@ -53,11 +54,10 @@ def load(model_dir, adapter_dir):
 
 
 def main():
-    if len(sys.argv) not in (4, 5):
+    if len(sys.argv) != 4:
         print(__doc__)
         sys.exit(2)
-    model_dir, adapter_dir, logits_path = sys.argv[1:4]
-    tolerance = float(sys.argv[4]) if len(sys.argv) == 5 else TOLERANCE
+    model_dir, adapter_dir, logits_path = sys.argv[1:]
     file = load_file(logits_path)
     if missing := {"input_ids", "logits"} - file.keys():
         fail(f"{logits_path} lacks {sorted(missing)}; it has {sorted(file)}")
@@ -78,11 +78,19 @@ def main():
     real = mask.bool()
     effect = float((theirs - plain)[real].abs().max())
     difference = float((ours - theirs)[real].abs().max())
-    print(f"largest difference from PEFT {difference:.3e} (at most {tolerance:.0e}); largest effect of the adapter {effect:.3e}")
-    if effect <= 10 * tolerance:
+    print(f"largest difference from PEFT {difference:.3e} (bar {TOLERANCE:.0e}); largest effect of the adapter {effect:.3e}")
+    if effect <= 10 * TOLERANCE:
         fail("the adapter changes nothing")
-    if difference > tolerance:
-        fail("the logits differ")
+    if difference <= TOLERANCE:
+        return
+    # Two right f32 programs may differ by more on a deep model with large logits. Then both are measured against PEFT in
+    # f64: on the mean, we may be at most twice as far from it as PyTorch's own f32.
+    with torch.no_grad():
+        exact = model.double()(input_ids=ids, attention_mask=mask).logits
+    ours, theirs = (float((logits.double() - exact)[real].abs().mean()) for logits in (ours, theirs))
+    print(f"mean distance from PEFT in f64: ours {ours:.3e}, PyTorch in f32 {theirs:.3e}")
+    if ours > 2 * theirs:
+        fail("the logits differ by more than rounding")
 
 
 main()
