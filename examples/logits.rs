@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anneal_examples::{ExampleError, device, finish, keep_freed_memory, open_model};
+use anneal_examples::{ExampleError, device, finish, keep_freed_memory, open_model, write_whole};
 use anneal_llama::{LlamaConfig, LlamaError};
 use burn::tensor::{Int, Tensor, TensorData};
 use clap::Parser;
@@ -101,9 +101,5 @@ fn write(path: &Path, tensors: &[(&str, Dtype, &[usize], &Vec<u8>)]) -> Result<(
         .and_then(|views| safetensors::serialize(views, None))
         .map_err(std::io::Error::other)
         .map_err(ExampleError::io(path))?;
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    std::fs::write(&partial, bytes).map_err(ExampleError::io(&partial))?;
-    std::fs::rename(&partial, path).map_err(ExampleError::io(path))
+    write_whole(path, bytes)
 }

@@ -1,12 +1,12 @@
 //! Execution accuracy of predictions, and the report of it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anneal_data::Question;
 use anneal_sql::{Budget, Databases, Judgement, ReportLine, Totals};
 use serde::Serialize;
 
-use crate::ExampleError;
+use crate::{ExampleError, write_whole};
 
 /// The totals and one line per question.
 #[derive(Debug, Serialize)]
@@ -82,9 +82,5 @@ pub fn describe(totals: &Totals) -> String {
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ExampleError> {
     let mut text = serde_json::to_string_pretty(value).map_err(ExampleError::json(path))?;
     text.push('\n');
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    std::fs::write(&partial, text).map_err(ExampleError::io(&partial))?;
-    std::fs::rename(&partial, path).map_err(ExampleError::io(path))
+    write_whole(path, text)
 }

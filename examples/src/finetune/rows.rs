@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 
 use crate::settings::Settings;
-use crate::{Conversation, ExampleError};
+use crate::{Conversation, ExampleError, write_whole};
 
 /// The rows of a run.
 pub(super) struct Questions {
@@ -108,5 +108,5 @@ pub(super) fn write_questions(path: &Path, questions: &[Question]) -> Result<(),
         text.push_str(&serde_json::to_string(question).map_err(ExampleError::json(path))?);
         text.push('\n');
     }
-    std::fs::write(path, text).map_err(ExampleError::io(path))
+    write_whole(path, text)
 }
