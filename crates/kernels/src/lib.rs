@@ -12,6 +12,7 @@
 mod attention;
 #[cfg(feature = "flex")]
 mod flex;
+mod linear;
 mod linear_cross_entropy;
 mod lora_linear;
 mod rms_norm;
@@ -21,6 +22,7 @@ mod swiglu;
 pub mod reference;
 
 pub use attention::{AttentionMask, attention};
+pub use linear::linear;
 pub use linear_cross_entropy::linear_cross_entropy;
 pub use lora_linear::lora_linear;
 pub use rms_norm::rms_norm;

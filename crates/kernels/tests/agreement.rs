@@ -8,7 +8,9 @@
     reason = "a helper of a test that meets an error should stop right there"
 )]
 
-use anneal_kernels::{AttentionMask, attention, lora_linear, reference, rms_norm, rotary, swiglu};
+use anneal_kernels::{
+    AttentionMask, attention, linear, lora_linear, reference, rms_norm, rotary, swiglu,
+};
 use anneal_testkit::{assert_close, device, random};
 use burn::tensor::{Device, Tensor};
 
@@ -137,8 +139,44 @@ fn attention_agrees_over_blocks_groups_views_and_earlier_keys() {
 }
 
 #[test]
+fn linear_agrees_for_one_few_and_many_rows() {
+    // One row, a part of a panel, several panels, many rows; sizes that
+    // neither blocks nor vectors divide.
+    for (rows, from, to) in [
+        (1, 48, 36),
+        (2, 7, 3),
+        (5, 129, 200),
+        (16, 64, 65),
+        (33, 31, 130),
+        (64, 5, 64),
+        (90, 40, 70),
+    ] {
+        let stored = random::<2>([to, from], 0.3, 27, &autodiff());
+        let plain = random::<2>([from, to], 0.3, 29, &autodiff());
+        let bias = random::<1>([to], 1.0, 30, &autodiff());
+        let x = random::<4>([1, 1, rows, from], 1.0, 28, &autodiff());
+        for weight in [stored.transpose(), plain] {
+            let bias = |x: &Tensor<4>| match x.is_autodiff() {
+                true => bias.clone(),
+                false => bias.clone().inner(),
+            };
+            assert_agree(
+                [x.clone()],
+                |[x]| linear(x.clone(), on(&x, &weight), Some(bias(&x))),
+                |[x]| reference::linear(x.clone(), on(&x, &weight), Some(bias(&x))),
+            );
+        }
+    }
+}
+
+#[test]
 fn lora_linear_agrees_for_transposed_weights_and_any_rank() {
-    for (rows, from, to, rank) in [(130, 48, 36, 5), (1, 7, 3, 1), (64, 129, 200, 16)] {
+    for (rows, from, to, rank) in [
+        (130, 48, 36, 5),
+        (1, 7, 3, 1),
+        (9, 129, 70, 3),
+        (64, 129, 200, 16),
+    ] {
         // A checkpoint's weight is a transposed view.
         let weight = random::<2>([to, from], 0.3, 17, &autodiff()).transpose();
         let x = random::<4>([1, 2, rows, from], 1.0, 18, &autodiff());

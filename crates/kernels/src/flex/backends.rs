@@ -3,7 +3,7 @@
 use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 
-use super::{FlexKernels, attention, lora_linear, rms_norm, rotary, swiglu};
+use super::{FlexKernels, attention, linear, lora_linear, rms_norm, rotary, swiglu};
 
 impl FlexKernels for Flex {
     fn rms_norm(
@@ -42,6 +42,17 @@ impl FlexKernels for Flex {
         grad: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         swiglu::backward(gate, up, grad)
+    }
+
+    fn frozen_linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        linear::forward(x, weight)
+    }
+
+    fn frozen_linear_backward(
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        linear::backward(weight, grad)
     }
 
     fn lora_linear(
@@ -132,6 +143,14 @@ impl<B: FlexKernels, C: CheckpointStrategy> FlexKernels for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("{FIRST_ORDER}")
+    }
+
+    fn frozen_linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        linear::record::<B, C>(x, weight)
+    }
+
+    fn frozen_linear_backward(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
         unreachable!("{FIRST_ORDER}")
     }
 

@@ -12,8 +12,11 @@ mod attention;
 mod attention_rows;
 mod backends;
 mod exp;
+mod few_rows;
 mod gemm;
+mod linear;
 mod lora_linear;
+mod rank2;
 mod rms_norm;
 mod rotary;
 mod rows;
@@ -56,6 +59,16 @@ pub trait FlexKernels: Backend {
         up: FloatTensor<Self>,
         grad: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`linear`](crate::linear), with `x` as rows, without a bias; the
+    /// weight is a constant.
+    fn frozen_linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// The gradient of `x`.
+    fn frozen_linear_backward(
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
 
     /// See [`lora_linear`](crate::lora_linear), with `x` as rows; the weight
     /// is a constant.

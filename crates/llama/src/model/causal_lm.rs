@@ -1,12 +1,11 @@
 //! The whole model: hidden states, and a head that a loss can avoid.
 
-use anneal_kernels::AttentionMask;
-use anneal_peft::LinearExt;
+use anneal_kernels::{AttentionMask, linear};
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{DType, Device, Int, Tensor, module::linear};
+use burn::tensor::{DType, Device, Int, Tensor};
 
-use super::{LlamaModel, Positions, RotaryTables};
+use super::{LlamaModel, Positions, RotaryTables, projection::project};
 use crate::{KvCache, LlamaConfig, LlamaError, TensorSource, weights::Builder};
 
 /// transformers' `LlamaForCausalLM`.
@@ -94,7 +93,7 @@ impl LlamaForCausalLM {
     /// `[.., hidden_size]` to `[.., vocab_size]`
     pub fn logits<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
         let logits = match &self.lm_head {
-            Some(head) => head.forward_adapted(hidden),
+            Some(head) => project(head, hidden),
             None => linear(
                 hidden,
                 self.model.embed_tokens.weight.val().transpose(),
