@@ -10,6 +10,7 @@
 //! operation must be written per backend (feature `flex`: burn's CPU backend).
 
 mod attention;
+mod first_keys;
 #[cfg(feature = "flex")]
 mod flex;
 mod linear;
@@ -22,6 +23,7 @@ mod swiglu;
 pub mod reference;
 
 pub use attention::{AttentionMask, attention};
+pub use first_keys::FirstKeys;
 pub use linear::linear;
 pub use linear_cross_entropy::linear_cross_entropy;
 pub use lora_linear::lora_linear;

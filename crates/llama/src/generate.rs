@@ -1,13 +1,12 @@
 //! Greedy generation for a batch of prompts of unequal lengths.
 //!
-//! Prompts are padded on the right and read in one pass. A new token of every
-//! row goes to the same slot of the cache, behind the longest prompt; a row's
-//! padding, which then lies between its prompt and its answer, is hidden from
-//! attention. Rotary positions are each row's own, so a row's numbers are those
+//! Prompts are padded on the left and read in one pass, so that a new token of
+//! every row goes to the same slot of the cache. Attention begins behind a row's
+//! padding and rotary positions are each row's own, so a row's numbers are those
 //! it would have alone.
 
-use anneal_kernels::AttentionMask;
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use anneal_kernels::{AttentionMask, FirstKeys};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::{KvCache, LlamaConfig, LlamaError, LlamaForCausalLM, Positions};
 
@@ -169,7 +168,8 @@ impl<'a> Batch<'a> {
     ) -> Result<Vec<(u32, f32)>, LlamaError> {
         let mut ids = vec![0i64; prompts.len() * self.width];
         for (row, prompt) in ids.chunks_mut(self.width).zip(prompts) {
-            for (slot, &id) in row.iter_mut().zip(prompt) {
+            let padding = self.width - prompt.len();
+            for (slot, &id) in row[padding..].iter_mut().zip(prompt) {
                 *slot = id.into();
             }
         }
@@ -177,22 +177,21 @@ impl<'a> Batch<'a> {
             TensorData::new(ids, [prompts.len(), self.width]),
             self.device,
         );
-        let range = Positions::Range {
-            start: 0,
+        let positions: Vec<usize> = self
+            .padding()
+            .iter()
+            .flat_map(|&padding| (0..self.width).map(move |t| t.saturating_sub(padding)))
+            .collect();
+        let positions = Positions::PerToken {
+            positions: &positions,
             length: self.width,
         };
-        let mask = AttentionMask::Causal;
-        let states = model.hidden_states_cached(ids, range, &mask, &mut self.cache, self.config);
-        let last = self.lengths.iter().enumerate();
-        let last: Vec<i64> = last
-            .map(|(row, n)| (row * self.width + n - 1) as i64)
-            .collect();
-        let last = Tensor::<1, Int>::from_data(last.as_slice(), self.device);
+        let mask = self.mask(self.width);
+        let states =
+            model.hidden_states_cached(ids, positions, &mask, &mut self.cache, self.config);
         let size = self.config.hidden_size;
-        let states = states
-            .reshape([prompts.len() * self.width, size])
-            .select(0, last);
-        most_probable(model.logits(states))
+        let states = states.narrow(1, self.width - 1, 1);
+        most_probable(model.logits(states.reshape([prompts.len(), size])))
     }
 
     /// Appends one token to every row; the most probable next of each.
@@ -206,7 +205,7 @@ impl<'a> Batch<'a> {
         let positions: Vec<usize> = self.lengths.iter().map(|length| length + new).collect();
         let ids: Vec<i64> = last.iter().map(|&id| id.into()).collect();
         let ids = Tensor::from_data(TensorData::new(ids, [count, 1]), self.device);
-        let mask = self.padding_mask();
+        let mask = self.mask(1);
         let states = model.hidden_states_cached(
             ids,
             Positions::Each(&positions),
@@ -217,19 +216,18 @@ impl<'a> Batch<'a> {
         most_probable(model.logits(states.reshape([count, self.config.hidden_size])))
     }
 
-    /// Hides the padding behind the shorter prompts.
-    fn padding_mask(&self) -> AttentionMask {
-        if self.lengths.iter().all(|&length| length == self.width) {
-            return AttentionMask::Causal;
+    /// The padding before each row's prompt.
+    fn padding(&self) -> Vec<usize> {
+        let lengths = self.lengths.iter();
+        lengths.map(|length| self.width - length).collect()
+    }
+
+    /// Hides the padding before the shorter prompts.
+    fn mask(&self, queries: usize) -> AttentionMask {
+        match self.padding() {
+            padding if padding.iter().all(|&count| count == 0) => AttentionMask::Causal,
+            padding => AttentionMask::CausalFrom(FirstKeys::padding(&padding, queries)),
         }
-        let keys = self.cache.used() + 1;
-        let hidden: Vec<bool> = self
-            .lengths
-            .iter()
-            .flat_map(|&length| (0..keys).map(move |key| (length..self.width).contains(&key)))
-            .collect();
-        let data = TensorData::new(hidden, [self.lengths.len(), keys]);
-        AttentionMask::HiddenKeys(Tensor::<2, Bool>::from_data(data, self.device))
     }
 
     /// Takes finished rows out of the cache once they are a quarter of it: the

@@ -3,6 +3,8 @@
 use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 
+use crate::FirstKeys;
+
 use super::{FlexKernels, attention, linear, lora_linear, rms_norm, rotary, swiglu};
 
 impl FlexKernels for Flex {
@@ -80,16 +82,18 @@ impl FlexKernels for Flex {
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> FloatTensor<Self> {
-        attention::forward(q, k, v).0
+        attention::forward(q, k, v, first).0
     }
 
     fn causal_attention_forward(
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        attention::forward(q, k, v)
+        attention::forward(q, k, v, first)
     }
 
     fn causal_attention_backward(
@@ -99,8 +103,9 @@ impl FlexKernels for Flex {
         output: FloatTensor<Self>,
         log_sum_exp: FloatTensor<Self>,
         grad: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        attention::backward(q, k, v, output, log_sum_exp, grad)
+        attention::backward(q, k, v, output, log_sum_exp, grad, first)
     }
 }
 
@@ -179,14 +184,16 @@ impl<B: FlexKernels, C: CheckpointStrategy> FlexKernels for Autodiff<B, C> {
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> FloatTensor<Self> {
-        attention::record::<B, C>(q, k, v)
+        attention::record::<B, C>(q, k, v, first)
     }
 
     fn causal_attention_forward(
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
+        _: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("the log-sum-exp has no gradient; `causal_attention` records the output")
     }
@@ -198,6 +205,7 @@ impl<B: FlexKernels, C: CheckpointStrategy> FlexKernels for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
+        _: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("{FIRST_ORDER}")
     }

@@ -25,6 +25,8 @@ mod swiglu;
 use burn::backend::{Backend, DispatchDevice, backend_extension, tensor::FloatTensor};
 use burn::tensor::{DType, Tensor};
 
+use crate::FirstKeys;
+
 /// Differentiable operations of the Flex backend. First order only: the
 /// backward operations have no gradient of their own.
 #[backend_extension(Flex, Autodiff)]
@@ -90,11 +92,12 @@ pub trait FlexKernels: Backend {
         scale: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Causal [`attention`](crate::attention).
+    /// See [`attention`](crate::attention); `first` are the lower bounds.
     fn causal_attention(
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> FloatTensor<Self>;
 
     /// The output, and each row's log-sum-exp `[batch, heads, queries]`.
@@ -102,6 +105,7 @@ pub trait FlexKernels: Backend {
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// The gradients of `q`, `k` and `v`.
@@ -112,6 +116,7 @@ pub trait FlexKernels: Backend {
         output: FloatTensor<Self>,
         log_sum_exp: FloatTensor<Self>,
         grad: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 

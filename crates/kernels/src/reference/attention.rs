@@ -1,6 +1,6 @@
 //! Grouped-query attention in plain tensor operations.
 
-use burn::tensor::{Bool, DType, Tensor, activation, assert_shape};
+use burn::tensor::{Bool, DType, Tensor, TensorData, activation, assert_shape};
 
 use crate::AttentionMask;
 
@@ -54,17 +54,30 @@ fn hidden(
     scores: &Tensor<4>,
 ) -> Option<Tensor<4, Bool>> {
     let shape = scores.dims();
+    assert!(keys >= queries, "{queries} queries see only {keys} keys");
     let mask = match mask {
         AttentionMask::Causal if queries == 1 => return None,
         AttentionMask::Causal => {
-            assert!(keys >= queries, "{queries} queries see only {keys} keys");
             // True above the diagonal that ends at the last key.
             Tensor::<2, Bool>::tril_mask([queries, keys], (keys - queries) as i64, &scores.device())
                 .unsqueeze_dims::<5>(&[0, 1, 2])
         }
-        AttentionMask::HiddenKeys(hidden) => {
-            assert_shape!(hidden, [batch, keys]);
-            hidden.clone().unsqueeze_dims::<5>(&[1, 2, 3])
+        AttentionMask::CausalFrom(first) => {
+            assert_eq!(
+                first.dims(),
+                [batch, queries],
+                "the mask's rows and queries"
+            );
+            let hidden: Vec<bool> = (0..batch)
+                .flat_map(|row| first.row(row).iter().enumerate())
+                .flat_map(|(query, &first)| {
+                    let own = keys - queries + query;
+                    let seen = own.min(first as usize)..=own;
+                    (0..keys).map(move |key| !seen.contains(&key))
+                })
+                .collect();
+            let data = TensorData::new(hidden, [batch, 1, 1, queries, keys]);
+            Tensor::from_data(data, &scores.device())
         }
     };
     Some(

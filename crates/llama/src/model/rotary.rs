@@ -16,6 +16,13 @@ pub enum Positions<'a> {
     },
     /// One token in each row, at the position given.
     Each(&'a [usize]),
+    /// A position for every token, row by row: `[batch, length]`.
+    PerToken {
+        /// `batch · length` positions.
+        positions: &'a [usize],
+        /// Tokens in a row.
+        length: usize,
+    },
 }
 
 /// `cos(p·fᵢ)` and `sin(p·fᵢ)` with `fᵢ = θ^(−2i / head_dim)`, made once for a
@@ -36,7 +43,8 @@ impl RotaryTables {
     ///
     /// # Shapes
     /// [`Positions::Range`]: `[1, length, head_dim / 2]`;
-    /// [`Positions::Each`]: `[batch, 1, head_dim / 2]`.
+    /// [`Positions::Each`]: `[batch, 1, head_dim / 2]`;
+    /// [`Positions::PerToken`]: `[batch, length, head_dim / 2]`.
     pub fn new(config: &LlamaConfig, positions: Positions, device: &Device) -> Self {
         let half = config.head_dim / 2;
         let frequencies: Vec<f32> = (0..half)
@@ -52,6 +60,10 @@ impl RotaryTables {
                 ([1, length, half], (start..start + length).collect())
             }
             Positions::Each(each) => ([each.len(), 1, half], each.to_vec()),
+            Positions::PerToken { positions, length } => {
+                let batch = positions.len() / length.max(1);
+                ([batch, length, half], positions.to_vec())
+            }
         };
         let table = |function: fn(f64) -> f64| {
             let values: Vec<f32> = positions
@@ -97,5 +109,13 @@ mod tests {
         assert_eq!(each.sin.dims(), [2, 1, 2]);
         let sin = each.sin.try_into_vec_as::<f32>().unwrap();
         assert!((sin[0] - 4.0f32.sin()).abs() < 1e-6 && (sin[2] - 3.0f32.sin()).abs() < 1e-6);
+        let per_token = Positions::PerToken {
+            positions: &[0, 4, 1, 3, 2, 0],
+            length: 3,
+        };
+        let sin = RotaryTables::new(&config, per_token, &device).sin;
+        assert_eq!(sin.dims(), [2, 3, 2]);
+        let sin = sin.try_into_vec_as::<f32>().unwrap();
+        assert!((sin[2] - 4.0f32.sin()).abs() < 1e-6 && (sin[6] - 3.0f32.sin()).abs() < 1e-6);
     }
 }
