@@ -1,5 +1,7 @@
 //! Keys and values of the tokens seen, in tensors allocated once.
 
+use std::ops::Range;
+
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::LlamaConfig;
@@ -47,6 +49,37 @@ impl KvCache {
     /// If the model has fewer layers.
     pub fn layer(&mut self, index: usize) -> &mut LayerCache {
         &mut self.layers[index]
+    }
+
+    /// Copies the tokens `from` of a cache's only row to a row of this one,
+    /// beginning at the slot `to`.
+    ///
+    /// # Panics
+    /// If they do not fit.
+    pub(crate) fn place(&mut self, packed: &KvCache, from: Range<usize>, row: usize, to: usize) {
+        let end = to + from.len();
+        for (layer, packed) in self.layers.iter_mut().zip(&packed.layers) {
+            for (slot, part) in [
+                (&mut layer.keys, &packed.keys),
+                (&mut layer.values, &packed.values),
+            ] {
+                let (Some(held), Some(part)) = (slot.take(), part.clone()) else {
+                    continue;
+                };
+                let [_, heads, _, width] = held.dims();
+                let part = part.narrow(2, from.start, from.len());
+                let place = [row..row + 1, 0..heads, to..end, 0..width];
+                *slot = Some(held.slice_assign(place, part));
+            }
+        }
+    }
+
+    /// Declares that every row holds `used` tokens, as [`KvCache::place`] left
+    /// them.
+    pub(crate) fn set_used(&mut self, used: usize) {
+        for layer in &mut self.layers {
+            layer.used = used;
+        }
     }
 
     /// Keeps only the given rows, in the order given, so that finished rows
