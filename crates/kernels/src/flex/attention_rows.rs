@@ -66,15 +66,27 @@ pub(super) fn softmax(scores: &mut [f32], block: Block, log_sum_exp: &mut [f32])
     let rows = scores.chunks_exact_mut(block.width()).zip(log_sum_exp);
     for (i, (row, log_sum_exp)) in rows.enumerate() {
         let seen = split(row, block.seen(i));
+        // Whole vectors at a time: with an index modulo 16 the compiler keeps
+        // to single values.
+        let (vectors, rest) = seen.as_chunks_mut::<16>();
         let mut largest = [f32::MIN; 16];
-        for (j, &score) in seen.iter().enumerate() {
-            largest[j % 16] = largest[j % 16].max(score);
+        for vector in vectors.iter() {
+            for (largest, &score) in largest.iter_mut().zip(vector) {
+                *largest = if score > *largest { score } else { *largest };
+            }
         }
-        let largest = largest.into_iter().fold(f32::MIN, f32::max);
+        let largest = largest.iter().chain(rest.iter());
+        let largest = largest.copied().fold(f32::MIN, f32::max);
         let mut sums = [0.0f32; 16];
-        for (j, score) in seen.iter_mut().enumerate() {
+        for vector in vectors {
+            for (sum, score) in sums.iter_mut().zip(vector) {
+                *score = exp(*score - largest);
+                *sum += *score;
+            }
+        }
+        for (sum, score) in sums.iter_mut().zip(rest) {
             *score = exp(*score - largest);
-            sums[j % 16] += *score;
+            *sum += *score;
         }
         let sum: f32 = sums.iter().sum();
         let inverse = 1.0 / sum;
