@@ -15,6 +15,7 @@ mod error;
 mod generate;
 mod load;
 mod model;
+mod segments;
 mod tokenizer;
 mod weights;
 
@@ -26,5 +27,6 @@ pub use load::{LoadedModel, load};
 pub use model::{
     Attention, DecoderLayer, LlamaForCausalLM, LlamaModel, Mlp, Positions, RmsNorm, RotaryTables,
 };
+pub use segments::Segments;
 pub use tokenizer::{TextStream, Tokenizer};
 pub use weights::{Problem, RandomWeights, TensorSource};

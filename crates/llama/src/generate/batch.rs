@@ -13,7 +13,7 @@
 use anneal_kernels::{AttentionMask, FirstKeys};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::{KvCache, LlamaConfig, LlamaForCausalLM, Positions};
+use crate::{KvCache, LlamaConfig, LlamaForCausalLM, Positions, Segments};
 
 /// Prompt tokens that are read at a time, if no single prompt is longer: enough
 /// to keep every core busy, and few enough that activations stay small.
@@ -94,15 +94,8 @@ impl<'a> Batch<'a> {
         let length = lengths.iter().sum();
         let ids: Vec<i64> = prompts.iter().flatten().map(|&id| id.into()).collect();
         let ids = Tensor::from_data(TensorData::new(ids, [1, length]), self.device);
-        let positions: Vec<usize> = lengths.iter().flat_map(|&length| 0..length).collect();
-        let positions = Positions::PerToken {
-            positions: &positions,
-            length,
-        };
-        let mask = match prompts.len() {
-            1 => AttentionMask::Causal,
-            _ => AttentionMask::CausalFrom(FirstKeys::segments(&[&lengths], length)),
-        };
+        let segments = Segments::new(&[&lengths], length);
+        let (positions, mask) = (segments.positions(), segments.mask());
         let mut packed = KvCache::new(self.config, 1, length, self.device);
         let states = model.hidden_states_cached(ids, positions, &mask, &mut packed, self.config);
         let mut start = 0;

@@ -1,12 +1,12 @@
 //! The whole model: hidden states, and a head that a loss can avoid.
 
-use anneal_kernels::{AttentionMask, linear};
+use anneal_kernels::linear;
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{DType, Device, Int, Tensor};
 
-use super::{LlamaModel, Positions, RotaryTables, projection::project};
-use crate::{KvCache, LlamaConfig, LlamaError, TensorSource, weights::Builder};
+use super::{LlamaModel, projection::project};
+use crate::{LlamaConfig, LlamaError, TensorSource, weights::Builder};
 
 /// transformers' `LlamaForCausalLM`.
 ///
@@ -58,35 +58,6 @@ impl LlamaForCausalLM {
         Ok(Self { model, lm_head })
     }
 
-    /// The states of a right-padded batch, every row starting at position 0.
-    ///
-    /// Padding needs no mask: a padded token lies behind every real one, and
-    /// attention looks back only. The states at padded places mean nothing.
-    ///
-    /// # Shapes
-    /// - `input_ids`: `[batch, length]`
-    /// - result: `[batch, length, hidden_size]`
-    pub fn hidden_states(&self, input_ids: Tensor<2, Int>, config: &LlamaConfig) -> Tensor<3> {
-        let [_, length] = input_ids.dims();
-        let range = Positions::Range { start: 0, length };
-        let tables = RotaryTables::new(config, range, &input_ids.device());
-        self.model
-            .forward(input_ids, &tables, &AttentionMask::Causal, None)
-    }
-
-    /// As [`LlamaForCausalLM::hidden_states`], appending to a cache.
-    pub fn hidden_states_cached(
-        &self,
-        input_ids: Tensor<2, Int>,
-        positions: Positions,
-        mask: &AttentionMask,
-        cache: &mut KvCache,
-        config: &LlamaConfig,
-    ) -> Tensor<3> {
-        let tables = RotaryTables::new(config, positions, &input_ids.device());
-        self.model.forward(input_ids, &tables, mask, Some(cache))
-    }
-
     /// The head: hidden states to logits, in f32.
     ///
     /// # Shapes
@@ -106,34 +77,5 @@ impl LlamaForCausalLM {
     /// Token ids to logits: `[batch, length]` to `[batch, length, vocab_size]`.
     pub fn forward(&self, input_ids: Tensor<2, Int>, config: &LlamaConfig) -> Tensor<3> {
         self.logits(self.hidden_states(input_ids, config))
-    }
-
-    /// The summed negative log-likelihood of the targets, with the head
-    /// computed for the trained places alone.
-    ///
-    /// # Shapes
-    /// - `input_ids`: `[batch, length]`, right-padded
-    /// - `places`: `[n]`, flat indices `row · length + t` of the states that
-    ///   predict; `targets`: `[n]`, the ids that follow them
-    /// - result: `[1]`
-    pub fn token_loss(
-        &self,
-        input_ids: Tensor<2, Int>,
-        places: Tensor<1, Int>,
-        targets: Tensor<1, Int>,
-        config: &LlamaConfig,
-    ) -> Tensor<1> {
-        let hidden = self.hidden_states(input_ids, config);
-        let [batch, length, width] = hidden.dims();
-        let trained = hidden.reshape([batch * length, width]).select(0, places);
-        anneal_kernels::linear_cross_entropy(trained, self.head_weight(), targets)
-    }
-
-    /// `[vocab_size, hidden_size]`, with an adapter of the head composed in.
-    fn head_weight(&self) -> Tensor<2> {
-        match &self.lm_head {
-            Some(head) => head.weight.val().transpose(),
-            None => self.model.embed_tokens.weight.val(),
-        }
     }
 }
