@@ -120,6 +120,14 @@ pub enum LlamaError {
         /// The tokenizer's reason.
         what: String,
     },
+    /// A token id to be decoded that does not exist.
+    #[error("token id {id} does not exist; the vocabulary has {size}, counted from 0")]
+    UnknownTokenId {
+        /// The id.
+        id: u32,
+        /// One more than the largest id that exists.
+        size: usize,
+    },
     /// The device failed to compute or to hand out a result.
     #[error("the device failed: {0}")]
     Device(#[from] burn::tensor::TensorReadError),

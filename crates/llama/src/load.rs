@@ -39,7 +39,7 @@ pub fn load(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> {
             path: path.to_owned(),
         });
     }
-    let loaded = if path.is_dir() {
+    let mut loaded = if path.is_dir() {
         from_folder(path, device)?
     } else {
         from_gguf(path, device)?
@@ -53,6 +53,7 @@ pub fn load(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> {
             rows,
         });
     }
+    loaded.tokenizer = loaded.tokenizer.map(|t| t.with_embedding_rows(rows));
     Ok(loaded)
 }
 
