@@ -50,7 +50,7 @@ fn model(criterion: &mut Criterion) {
     });
     let options = GenerateOptions {
         max_new_tokens: 16,
-        end_ids: vec![],
+        ..GenerateOptions::default()
     };
     for rows in [1, 20] {
         let prompts: Vec<Vec<u32>> = vec![vec![1, 2, 3, 4]; rows];
