@@ -23,7 +23,7 @@ fn generation(criterion: &mut Criterion) {
     let model = LlamaForCausalLM::from_source(&config, &mut weights, &device).expect("no files");
     let options = GenerateOptions {
         max_new_tokens: NEW,
-        end_ids: vec![],
+        ..GenerateOptions::default()
     };
     let mut group = criterion.benchmark_group("generate");
     group.sample_size(10);

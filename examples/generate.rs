@@ -69,12 +69,13 @@ fn run(flags: &Flags) -> Result<(), ExampleError> {
     let options = GenerateOptions {
         max_new_tokens: flags.max_new_tokens,
         end_ids,
+        ..GenerateOptions::default()
     };
     let start = Instant::now();
     let prompts = [prompt_ids.clone()];
     let mut generated = generate(&loaded.model, &loaded.config, &prompts, &options, &device)?;
     let seconds = start.elapsed().as_secs_f64();
-    let generated = generated.pop().unwrap_or_default();
+    let generated = generated.remove(0);
     let text = match &loaded.tokenizer {
         Some(tokenizer) => Some(tokenizer.decode(&generated.token_ids, false)?),
         None => None,

@@ -125,6 +125,7 @@ impl Conversation {
         let generation = GenerateOptions {
             max_new_tokens: options.max_new_tokens,
             end_ids: self.end_ids.clone(),
+            ..GenerateOptions::default()
         };
         let mut answers = vec![String::new(); prompts.len()];
         let mut progress = Progress::new(options.progress);

@@ -171,6 +171,35 @@ pub enum LlamaError {
         /// `max_position_embeddings`.
         limit: usize,
     },
+    /// An option of a generation with a value of no use.
+    #[error("{option} is {found}; expected {expected}")]
+    GenerateOption {
+        /// The option, as the field of `GenerateOptions` is called.
+        option: &'static str,
+        /// The value found.
+        found: String,
+        /// What would have been accepted.
+        expected: &'static str,
+    },
+    /// Stop strings, but nothing to make text with.
+    #[error("stop strings are looked for in text, which needs a tokenizer; there is none")]
+    StopWithoutTokenizer,
+    /// Processors that leave a row no token.
+    #[error("prompt {row}: every token is forbidden at position {position}")]
+    NothingAllowed {
+        /// Which prompt, from zero.
+        row: usize,
+        /// The place of the token in the sequence, from zero; the prompt counts.
+        position: usize,
+    },
+    /// A model, or a processor, that gives no distribution.
+    #[error("prompt {row}: the logits at position {position} hold NaN or infinite values")]
+    NotFinite {
+        /// Which prompt, from zero.
+        row: usize,
+        /// The place of the token in the sequence, from zero; the prompt counts.
+        position: usize,
+    },
 }
 
 fn list(problems: &[Problem]) -> String {

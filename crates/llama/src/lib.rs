@@ -22,7 +22,10 @@ mod weights;
 pub use cache::KvCache;
 pub use config::{HuggingFaceConfig, LlamaConfig, RopeConfig, RopeScaling, TokenIds};
 pub use error::LlamaError;
-pub use generate::{GenerateOptions, Generated, generate};
+pub use generate::{
+    FinishReason, GenerateOptions, Generated, Generator, LogitsProcessor, MinP, RepetitionPenalty,
+    RowContext, Temperature, Token, TokenStream, TopK, TopP, generate,
+};
 pub use load::{LoadedModel, load};
 pub use model::{
     Attention, DecoderLayer, LlamaForCausalLM, LlamaModel, Mlp, Positions, RmsNorm, RotaryTables,

@@ -1,35 +1,39 @@
-//! Greedy generation for a batch of prompts of unequal lengths.
+//! Generation: prompts of unequal lengths continued together, token by token.
+//!
+//! A [`Generator`] holds what is the same for all prompts. Its `Batch` turns
+//! tokens into logits; each prompt's `Row` has its own processors, random
+//! numbers and text, so that what a prompt gets does not depend on the others.
+//! [`TokenStream`] runs both, and [`Generator::generate`] collects it.
 
 mod batch;
+mod choose;
+mod generator;
+mod options;
+mod processor;
+mod processors;
+mod row;
+mod sampler;
+mod stop;
+mod stream;
+mod text;
+mod token;
 
-use burn::tensor::{Device, Tensor};
+pub use generator::Generator;
+pub use options::GenerateOptions;
+pub use processor::{LogitsProcessor, RowContext};
+pub use processors::{MinP, RepetitionPenalty, Temperature, TopK, TopP};
+pub use stream::TokenStream;
+pub use token::{FinishReason, Generated, Token};
 
-use self::batch::Batch;
+use burn::tensor::Device;
+
 use crate::{LlamaConfig, LlamaError, LlamaForCausalLM};
 
-/// How far to generate.
-#[derive(Debug, Clone)]
-pub struct GenerateOptions {
-    /// Tokens at most, for each prompt.
-    pub max_new_tokens: usize,
-    /// Tokens that end a generation.
-    pub end_ids: Vec<u32>,
-}
-
-/// What followed one prompt.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Generated {
-    /// The new tokens, an end token included.
-    pub token_ids: Vec<u32>,
-    /// Their natural log-probabilities under the model's own distribution.
-    pub logprobs: Vec<f32>,
-}
-
-/// Continues every prompt with its most probable tokens.
+/// Continues every prompt as `options` say, by default with its most probable
+/// tokens: [`Generator::generate`] without a tokenizer and processors.
 ///
 /// # Errors
-/// An empty prompt, an id outside the vocabulary, or more positions than the
-/// model has, naming the prompt.
+/// As [`Generator::generate`].
 ///
 /// ```
 /// use anneal_llama::{GenerateOptions, LlamaConfig, LlamaForCausalLM, RandomWeights, generate};
@@ -40,7 +44,7 @@ pub struct Generated {
 /// config.num_hidden_layers = 2;
 /// let device = anneal_testkit::device();
 /// let model = LlamaForCausalLM::from_source(&config, &mut RandomWeights::new(0.3, 7), &device)?;
-/// let options = GenerateOptions { max_new_tokens: 5, end_ids: vec![] };
+/// let options = GenerateOptions { max_new_tokens: 5, ..GenerateOptions::default() };
 ///
 /// let together = generate(&model, &config, &[vec![1, 2, 3], vec![4]], &options, &device)?;
 /// let alone = generate(&model, &config, &[vec![4]], &options, &device)?;
@@ -55,78 +59,7 @@ pub fn generate(
     options: &GenerateOptions,
     device: &Device,
 ) -> Result<Vec<Generated>, LlamaError> {
-    check(prompts, config, options)?;
-    let mut results = vec![Generated::default(); prompts.len()];
-    if prompts.is_empty() || options.max_new_tokens == 0 {
-        return Ok(results);
-    }
-    let mut batch = Batch::new(prompts, config, options.max_new_tokens, device);
-    let mut logits = batch.read_prompts(model, prompts);
-    let done = |result: &Generated| {
-        let last = result.token_ids.last();
-        last.is_some_and(|id| options.end_ids.contains(id))
-    };
-    for new in 1..=options.max_new_tokens {
-        let next = most_probable(logits)?;
-        for (&row, (id, logprob)) in batch.rows().iter().zip(next) {
-            if !done(&results[row]) {
-                results[row].token_ids.push(id);
-                results[row].logprobs.push(logprob);
-            }
-        }
-        if new == options.max_new_tokens || results.iter().all(done) {
-            break;
-        }
-        batch.drop_finished(|row| !done(&results[row]));
-        let last = batch
-            .rows()
-            .iter()
-            .map(|&row| results[row].token_ids.last());
-        let last: Vec<u32> = last.flatten().copied().collect();
-        logits = batch.step(model, &last);
-    }
-    Ok(results)
-}
-
-fn check(
-    prompts: &[Vec<u32>],
-    config: &LlamaConfig,
-    options: &GenerateOptions,
-) -> Result<(), LlamaError> {
-    for (index, prompt) in prompts.iter().enumerate() {
-        if prompt.is_empty() {
-            return Err(LlamaError::EmptyPrompt { index });
-        }
-        if let Some(&id) = prompt.iter().find(|&&id| id as usize >= config.vocab_size) {
-            return Err(LlamaError::TokenOutOfRange {
-                index,
-                id,
-                last: config.vocab_size - 1,
-            });
-        }
-        let (length, new, limit) = (
-            prompt.len(),
-            options.max_new_tokens,
-            config.max_position_embeddings,
-        );
-        if length.saturating_add(new) > limit {
-            return Err(LlamaError::TooLong {
-                index,
-                length,
-                new,
-                limit,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Each row's largest logit and its log-probability: `[rows, vocabulary]`.
-fn most_probable(logits: Tensor<2>) -> Result<Vec<(u32, f32)>, LlamaError> {
-    let (largest, index) = logits.clone().max_dim_with_indices(1);
-    // log softmax of the largest: −log Σ exp(logit − largest)
-    let logprob = (logits - largest).exp().sum_dim(1).log().neg();
-    let index = index.try_into_vec_as::<i64>()?;
-    let logprob = logprob.try_into_vec_as::<f32>()?;
-    Ok(index.into_iter().map(|id| id as u32).zip(logprob).collect())
+    Generator::new(model, config, device)
+        .with_options(options.clone())
+        .generate(prompts)
 }
