@@ -160,7 +160,7 @@ pub enum LlamaError {
         length: usize,
         /// Tokens to be generated.
         new: usize,
-        /// `max_position_embeddings`.
+        /// The model's `context_length`.
         limit: usize,
     },
 }

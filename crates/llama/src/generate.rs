@@ -113,7 +113,7 @@ fn check(
         let (length, new, limit) = (
             prompt.len(),
             options.max_new_tokens,
-            config.max_position_embeddings,
+            config.context_length(),
         );
         if length.saturating_add(new) > limit {
             return Err(LlamaError::TooLong {
