@@ -168,7 +168,7 @@ pub enum LlamaError {
         length: usize,
         /// Tokens to be generated.
         new: usize,
-        /// `max_position_embeddings`.
+        /// The model's `context_length`.
         limit: usize,
     },
     /// An option of a generation with a value of no use.

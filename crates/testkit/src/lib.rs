@@ -6,9 +6,11 @@
 mod close;
 mod device;
 mod fixture;
+mod hashed;
 mod random;
 
 pub use close::{assert_close, max_difference};
 pub use device::device;
 pub use fixture::{Fixture, fixture_path};
+pub use hashed::hashed;
 pub use random::random;

@@ -44,12 +44,14 @@ impl LlamaForCausalLM {
     ///
     /// # Errors
     /// [`LlamaError::Weights`] with every missing, mis-shaped and unexpected
-    /// tensor at once; what the source itself fails with.
+    /// tensor at once; [`LlamaError::Config`] for dimensions that contradict
+    /// each other; what the source itself fails with.
     pub fn from_source(
         config: &LlamaConfig,
         source: &mut dyn TensorSource,
         device: &Device,
     ) -> Result<Self, LlamaError> {
+        config.check(source.location())?;
         let mut builder = Builder::new(source, device);
         let model = LlamaModel::build(&mut builder, config);
         let lm_head = (!config.tie_word_embeddings)
