@@ -6,7 +6,7 @@
 //! it would have alone.
 
 use anneal_kernels::{AttentionMask, FirstKeys};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::{KvCache, LlamaConfig, LlamaError, LlamaForCausalLM, Positions};
 
@@ -63,7 +63,7 @@ pub fn generate(
     if prompts.is_empty() || options.max_new_tokens == 0 {
         return Ok(results);
     }
-    let mut batch = Batch::new(prompts, config, options, device);
+    let mut batch = Batch::new(prompts, config, options, (device, model.dtype()));
     let mut next = batch.read_prompts(model, prompts)?;
     for new in 1..=options.max_new_tokens {
         for (slot, &row) in batch.rows.iter().enumerate() {
@@ -144,12 +144,12 @@ impl<'a> Batch<'a> {
         prompts: &[Vec<u32>],
         config: &'a LlamaConfig,
         options: &GenerateOptions,
-        device: &'a Device,
+        (device, dtype): (&'a Device, DType),
     ) -> Self {
         let lengths: Vec<usize> = prompts.iter().map(Vec::len).collect();
         let width = lengths.iter().copied().max().unwrap_or(0);
         let capacity = width + options.max_new_tokens;
-        let cache = KvCache::new(config, prompts.len(), capacity, device);
+        let cache = KvCache::new(config, prompts.len(), capacity, (device, dtype));
         Self {
             config,
             device,

@@ -15,6 +15,7 @@ mod error;
 mod generate;
 mod load;
 mod model;
+mod precision;
 mod segments;
 mod tokenizer;
 mod weights;
@@ -23,10 +24,11 @@ pub use cache::KvCache;
 pub use config::{LlamaConfig, RopeConfig};
 pub use error::LlamaError;
 pub use generate::{GenerateOptions, Generated, generate};
-pub use load::{LoadedModel, load};
+pub use load::{LoadOptions, LoadedModel, load, load_with};
 pub use model::{
     Attention, DecoderLayer, LlamaForCausalLM, LlamaModel, Mlp, Positions, RmsNorm, RotaryTables,
 };
+pub use precision::Precision;
 pub use segments::Segments;
 pub use tokenizer::Tokenizer;
 pub use weights::{Problem, RandomWeights, TensorSource};
