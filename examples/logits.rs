@@ -70,7 +70,7 @@ fn run(flags: &Flags) -> Result<(), ExampleError> {
 
 /// Ids that the embedding has rows for, and no more of them than positions.
 fn check(ids: &[u32], config: &LlamaConfig) -> Result<(), LlamaError> {
-    let (length, limit) = (ids.len(), config.max_position_embeddings);
+    let (length, limit) = (ids.len(), config.context_length());
     if length > limit {
         return Err(LlamaError::TooLong {
             index: 0,

@@ -102,10 +102,7 @@ impl Conversation {
         options: PredictOptions,
     ) -> Result<Vec<String>, ExampleError> {
         let mut prompts = Vec::with_capacity(questions.len());
-        let (new, limit) = (
-            options.max_new_tokens,
-            loaded.config.max_position_embeddings,
-        );
+        let (new, limit) = (options.max_new_tokens, loaded.config.context_length());
         for (index, question) in questions.iter().enumerate() {
             let messages = messages(prompt, question, databases)?;
             let ids = self.prompt_ids(&messages)?;

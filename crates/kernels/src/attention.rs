@@ -71,13 +71,14 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask)
         );
     }
     #[cfg(feature = "flex")]
-    if crate::flex::supported(&q) {
+    if crate::flex::widens(&q) {
         use crate::flex::FlexKernels;
-        use burn::backend::Dispatch;
-        let (q, k, v) = (q.into_dispatch(), k.into_dispatch(), v.into_dispatch());
+        use burn::{backend::Dispatch, tensor::DType};
+        let dtype = q.dtype();
+        let [q, k, v] = [q, k, v].map(|t| t.cast(DType::F32).into_dispatch());
         let first = mask.first_keys().cloned();
         let output = <Dispatch as FlexKernels>::causal_attention(q, k, v, first);
-        return Tensor::from_dispatch(output);
+        return Tensor::<4>::from_dispatch(output).cast(dtype);
     }
     reference::attention(q, k, v, mask)
 }

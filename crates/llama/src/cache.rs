@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{DType, Tensor, TensorCreationOptions};
 
 use crate::LlamaConfig;
 
@@ -24,10 +24,19 @@ pub struct LayerCache {
 }
 
 impl KvCache {
-    /// A cache for `batch` rows of at most `capacity` tokens, in f32.
-    pub fn new(config: &LlamaConfig, batch: usize, capacity: usize, device: &Device) -> Self {
+    /// A cache for `batch` rows of at most `capacity` tokens, on a device and
+    /// in the model's own type: `&device` for f32, `(&device, model.dtype())`
+    /// for any.
+    pub fn new(
+        config: &LlamaConfig,
+        batch: usize,
+        capacity: usize,
+        options: impl Into<TensorCreationOptions>,
+    ) -> Self {
+        let options = options.into();
+        let options = (&options.device, options.dtype_or(DType::F32));
         let shape = [batch, config.num_key_value_heads, capacity, config.head_dim];
-        let zeros = || Some(Tensor::zeros(shape, (device, DType::F32)));
+        let zeros = || Some(Tensor::zeros(shape, options));
         let layers = (0..config.num_hidden_layers)
             .map(|_| LayerCache {
                 keys: zeros(),
@@ -101,7 +110,7 @@ impl LayerCache {
     /// Appends `[batch, kv_heads, new, head_dim]` and returns all that is held.
     ///
     /// # Panics
-    /// If the capacity is exceeded.
+    /// If the capacity is exceeded, or the cache is of another type.
     pub fn append(&mut self, keys: Tensor<4>, values: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
         let used = self.used + keys.dims()[2];
         let all_keys = store(&mut self.keys, keys, self.used, used);
@@ -117,6 +126,11 @@ fn store(slot: &mut Option<Tensor<4>>, new: Tensor<4>, from: usize, to: usize) -
     assert!(
         to <= capacity,
         "the cache holds {capacity} tokens; {to} were appended"
+    );
+    assert_eq!(
+        held.dtype(),
+        new.dtype(),
+        "a cache must be of the model's own type"
     );
     let held = held.slice_assign([0..batch, 0..heads, from..to, 0..width], new);
     let seen = held.clone().narrow(2, 0, to);
@@ -166,6 +180,16 @@ mod tests {
         let device = anneal_testkit::device();
         let mut cache = KvCache::new(&LlamaConfig::smollm2_135m(), 1, 2, &device);
         let new = Tensor::zeros([1, 3, 3, 64], &device);
+        cache.layer(0).append(new.clone(), new);
+    }
+
+    #[test]
+    #[should_panic(expected = "a cache must be of the model's own type")]
+    fn another_type_is_refused() {
+        let device = anneal_testkit::device();
+        let options = (&device, DType::BF16);
+        let mut cache = KvCache::new(&LlamaConfig::smollm2_135m(), 1, 2, options);
+        let new = Tensor::zeros([1, 3, 1, 64], &device);
         cache.layer(0).append(new.clone(), new);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::weights::Problem;
+use crate::{Precision, weights::Problem};
 
 /// An error of this crate; each names the file, the place, and what was
 /// expected there.
@@ -137,6 +137,20 @@ pub enum LlamaError {
         id: u32,
         /// One more than the largest id that exists.
         size: usize,
+    },
+    /// A floating-point type that the device does not compute in.
+    #[error("the device {device} does not compute in {precision}; f32 works on every device")]
+    UnsupportedPrecision {
+        /// The type asked for.
+        precision: Precision,
+        /// The device.
+        device: String,
+    },
+    /// A name that is no floating-point type of a model.
+    #[error("the precision is {found:?}; expected f32 or bf16")]
+    UnknownPrecision {
+        /// The name as given.
+        found: String,
     },
     /// The device failed to compute or to hand out a result.
     #[error("the device failed: {0}")]

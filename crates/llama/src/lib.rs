@@ -15,6 +15,7 @@ mod error;
 mod generate;
 mod load;
 mod model;
+mod precision;
 mod segments;
 mod tokenizer;
 mod weights;
@@ -26,10 +27,11 @@ pub use generate::{
     FinishReason, GenerateOptions, Generated, Generator, LogitsProcessor, MinP, RepetitionPenalty,
     RowContext, Temperature, Token, TokenStream, TopK, TopP, generate,
 };
-pub use load::{LoadedModel, load};
+pub use load::{LoadOptions, LoadedModel, load, load_with};
 pub use model::{
     Attention, DecoderLayer, LlamaForCausalLM, LlamaModel, Mlp, Positions, RmsNorm, RotaryTables,
 };
+pub use precision::Precision;
 pub use segments::Segments;
 pub use tokenizer::{TextStream, Tokenizer};
 pub use weights::{Problem, RandomWeights, TensorSource};

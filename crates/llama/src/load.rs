@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::config::{HuggingFaceConfig, LlamaConfig};
 use crate::weights::{GgufFile, GgufValue, GgufWeights, SafetensorsFolder};
-use crate::{LlamaError, LlamaForCausalLM, Tokenizer};
+use crate::{LlamaError, LlamaForCausalLM, Precision, Tokenizer};
 
 /// A model with what its files say about using it.
 #[derive(Debug)]
@@ -29,20 +29,47 @@ pub struct LoadedModel {
     pub end_ids: Vec<u32>,
 }
 
+/// How a model is loaded; the default is f32.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// The type of weights and activations, whatever the files hold.
+    pub precision: Precision,
+}
+
+impl LoadOptions {
+    /// With the precision given.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+}
+
 /// Reads a GGUF file or a Hugging Face folder, with weights in f32.
 ///
 /// # Errors
 /// A [`LlamaError`] that names the file and the place.
 pub fn load(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> {
+    load_with(path, &LoadOptions::default(), device)
+}
+
+/// As [`load`], with options.
+///
+/// # Errors
+/// As [`load`]; [`LlamaError::UnsupportedPrecision`] besides.
+pub fn load_with(
+    path: &Path,
+    options: &LoadOptions,
+    device: &Device,
+) -> Result<LoadedModel, LlamaError> {
     if !path.exists() {
         return Err(LlamaError::NoModel {
             path: path.to_owned(),
         });
     }
     let mut loaded = if path.is_dir() {
-        from_folder(path, device)?
+        from_folder(path, options, device)?
     } else {
-        from_gguf(path, device)?
+        from_gguf(path, options, device)?
     };
     let tokens = loaded.tokenizer.as_ref().map_or(0, Tokenizer::size);
     let rows = loaded.config.vocab_size;
@@ -57,7 +84,11 @@ pub fn load(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> {
     Ok(loaded)
 }
 
-fn from_gguf(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> {
+fn from_gguf(
+    path: &Path,
+    options: &LoadOptions,
+    device: &Device,
+) -> Result<LoadedModel, LlamaError> {
     let mut first = [0; 4];
     let io = |source| LlamaError::Io {
         path: path.to_owned(),
@@ -75,8 +106,12 @@ fn from_gguf(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> {
     let file = GgufFile::open(path)?;
     let config = file.config()?;
     let tokenizer = Tokenizer::from_gguf(&file)?;
-    let model =
-        LlamaForCausalLM::from_source(&config, &mut GgufWeights::new(&file, &config), device)?;
+    let model = LlamaForCausalLM::from_source_with(
+        &config,
+        &mut GgufWeights::new(&file, &config),
+        options.precision,
+        device,
+    )?;
     let id = |key: &str| {
         let value = file
             .metadata
@@ -99,7 +134,11 @@ fn from_gguf(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> {
     })
 }
 
-fn from_folder(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> {
+fn from_folder(
+    path: &Path,
+    options: &LoadOptions,
+    device: &Device,
+) -> Result<LoadedModel, LlamaError> {
     let config_path = path.join("config.json");
     if !config_path.exists() {
         return Err(LlamaError::NotAModel {
@@ -109,8 +148,12 @@ fn from_folder(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> 
     }
     let raw = HuggingFaceConfig::read(&config_path)?;
     let config = raw.resolve(&config_path)?;
-    let model =
-        LlamaForCausalLM::from_source(&config, &mut SafetensorsFolder::open(path)?, device)?;
+    let model = LlamaForCausalLM::from_source_with(
+        &config,
+        &mut SafetensorsFolder::open(path)?,
+        options.precision,
+        device,
+    )?;
     let tokenizer = path.join("tokenizer.json");
     let settings = optional_json(&path.join("tokenizer_config.json"))?;
     let generation = optional_json(&path.join("generation_config.json"))?;

@@ -31,10 +31,9 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask)
     let groups = heads / kv_heads;
     let dtype = q.dtype();
     let scale = (head_dim as f64).powf(-0.5);
-    let q = q
-        .mul_scalar(scale)
-        .reshape([batch, kv_heads, groups * queries, head_dim]);
+    let q = q.reshape([batch, kv_heads, groups * queries, head_dim]);
     let scores = q.matmul(k.swap_dims(2, 3)).cast(DType::F32);
+    let scores = scores.mul_scalar(scale);
     let scores = match hidden(mask, batch, groups, queries, keys, &scores) {
         Some(hidden) => scores.mask_fill(hidden, f32::MIN),
         None => scores,

@@ -11,7 +11,7 @@
 //! numbers are those it would have alone.
 
 use anneal_kernels::{AttentionMask, FirstKeys};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::{KvCache, LlamaConfig, LlamaForCausalLM, Positions, Segments};
 
@@ -38,12 +38,12 @@ impl<'a> Batch<'a> {
         prompts: &[Vec<u32>],
         config: &'a LlamaConfig,
         max_new_tokens: usize,
-        device: &'a Device,
+        (device, dtype): (&'a Device, DType),
     ) -> Self {
         let lengths: Vec<usize> = prompts.iter().map(Vec::len).collect();
         let width = lengths.iter().copied().max().unwrap_or(0);
         let capacity = width + max_new_tokens;
-        let cache = KvCache::new(config, prompts.len(), capacity, device);
+        let cache = KvCache::new(config, prompts.len(), capacity, (device, dtype));
         Self {
             config,
             device,
@@ -96,7 +96,7 @@ impl<'a> Batch<'a> {
         let ids = Tensor::from_data(TensorData::new(ids, [1, length]), self.device);
         let segments = Segments::new(&[&lengths], length);
         let (positions, mask) = (segments.positions(), segments.mask());
-        let mut packed = KvCache::new(self.config, 1, length, self.device);
+        let mut packed = KvCache::new(self.config, 1, length, (self.device, model.dtype()));
         let states = model.hidden_states_cached(ids, positions, &mask, &mut packed, self.config);
         let mut start = 0;
         let mut last = Vec::with_capacity(prompts.len());

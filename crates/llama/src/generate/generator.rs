@@ -157,8 +157,8 @@ impl<'a> Generator<'a> {
         let rows = rows.map(|(index, prompt)| self.row(index, prompt));
         let rows = rows.collect::<Result<_, _>>()?;
         let new = options.max_new_tokens;
-        let batch =
-            (!prompts.is_empty()).then(|| Batch::new(prompts, self.config, new, self.device));
+        let batch = (!prompts.is_empty())
+            .then(|| Batch::new(prompts, self.config, new, (self.device, self.model.dtype())));
         Ok(TokenStream::new(self.model, options, rows, batch))
     }
 

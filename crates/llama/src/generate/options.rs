@@ -106,7 +106,7 @@ impl GenerateOptions {
         prompts: &[Vec<u32>],
         config: &LlamaConfig,
     ) -> Result<(), LlamaError> {
-        let (new, limit) = (self.max_new_tokens, config.max_position_embeddings);
+        let (new, limit) = (self.max_new_tokens, config.context_length());
         for (index, prompt) in prompts.iter().enumerate() {
             if prompt.is_empty() {
                 return Err(LlamaError::EmptyPrompt { index });

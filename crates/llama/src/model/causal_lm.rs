@@ -1,12 +1,12 @@
 //! The whole model: hidden states, and a head that a loss can avoid.
 
-use anneal_kernels::linear;
+use anneal_peft::LoraFactors;
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{DType, Device, Int, Tensor};
 
 use super::{LlamaModel, projection::project};
-use crate::{LlamaConfig, LlamaError, TensorSource, weights::Builder};
+use crate::{LlamaConfig, LlamaError, Precision, TensorSource, weights::Builder};
 
 /// transformers' `LlamaForCausalLM`.
 ///
@@ -37,7 +37,7 @@ pub struct LlamaForCausalLM {
 }
 
 impl LlamaForCausalLM {
-    /// Builds the model from a source of named tensors.
+    /// Builds the model in f32 from a source of named tensors.
     ///
     /// The parameters are frozen: training starts with an adapter, or with
     /// burn's `unfreeze`.
@@ -51,8 +51,22 @@ impl LlamaForCausalLM {
         source: &mut dyn TensorSource,
         device: &Device,
     ) -> Result<Self, LlamaError> {
+        Self::from_source_with(config, source, Precision::F32, device)
+    }
+
+    /// As [`LlamaForCausalLM::from_source`], in the precision given.
+    ///
+    /// # Errors
+    /// [`LlamaError::UnsupportedPrecision`] besides.
+    pub fn from_source_with(
+        config: &LlamaConfig,
+        source: &mut dyn TensorSource,
+        precision: Precision,
+        device: &Device,
+    ) -> Result<Self, LlamaError> {
         config.check(source.location())?;
-        let mut builder = Builder::new(source, device);
+        precision.check(device)?;
+        let mut builder = Builder::new(source, precision, device);
         let model = LlamaModel::build(&mut builder, config);
         let lm_head = (!config.tie_word_embeddings)
             .then(|| builder.linear("lm_head", config.hidden_size, config.vocab_size, false));
@@ -60,20 +74,23 @@ impl LlamaForCausalLM {
         Ok(Self { model, lm_head })
     }
 
+    /// The type of the weights and activations, and of a cache for them.
+    pub fn dtype(&self) -> DType {
+        self.model.embed_tokens.weight.val().dtype()
+    }
+
     /// The head: hidden states to logits, in f32.
     ///
     /// # Shapes
     /// `[.., hidden_size]` to `[.., vocab_size]`
     pub fn logits<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
-        let logits = match &self.lm_head {
-            Some(head) => project(head, hidden),
-            None => linear(
-                hidden,
-                self.model.embed_tokens.weight.val().transpose(),
-                None,
-            ),
-        };
-        logits.cast(DType::F32)
+        match &self.lm_head {
+            Some(head) if head.weight.reparameterization::<LoraFactors>().is_some() => {
+                project(head, hidden).cast(DType::F32)
+            }
+            Some(head) => anneal_kernels::logits(hidden, head.weight.val().transpose()),
+            None => anneal_kernels::logits(hidden, self.model.embed_tokens.weight.val()),
+        }
     }
 
     /// Token ids to logits: `[batch, length]` to `[batch, length, vocab_size]`.
