@@ -20,9 +20,9 @@ struct Flags {
     /// The model: a GGUF file or a Hugging Face folder
     #[arg(long)]
     model: PathBuf,
-    /// A folder with a PEFT adapter (adapter_config.json, adapter_model.safetensors)
+    /// A folder with a PEFT adapter (adapter_config.json, adapter_model.safetensors); several add up
     #[arg(long)]
-    adapter: Option<PathBuf>,
+    adapter: Vec<PathBuf>,
     /// Token ids: 1,2,3
     #[arg(long, value_delimiter = ',', required = true)]
     prompt_ids: Vec<u32>,
@@ -41,7 +41,8 @@ fn main() -> ExitCode {
 
 fn run(flags: &Flags) -> Result<(), ExampleError> {
     let device = device::parse(&flags.device)?;
-    let loaded = open_model(&flags.model, flags.adapter.as_deref(), &device)?;
+    let adapters = flags.adapter.iter().map(PathBuf::as_path);
+    let loaded = open_model(&flags.model, adapters, &device)?;
     check(&flags.prompt_ids, &loaded.config)?;
     let ids: Vec<i64> = flags.prompt_ids.iter().map(|&id| id.into()).collect();
     let shape = [1, ids.len()];

@@ -148,7 +148,7 @@ impl<'a> Generator<'a> {
     /// options and prompts at once, the rest in the stream.
     pub fn stream(&self, prompts: &[Vec<u32>]) -> Result<TokenStream<'_>, LlamaError> {
         let options = &self.options;
-        options.check()?;
+        options.validate()?;
         if self.tokenizer.is_none() && !options.stop.is_empty() {
             return Err(LlamaError::StopWithoutTokenizer);
         }

@@ -78,8 +78,14 @@ impl Default for GenerateOptions {
 }
 
 impl GenerateOptions {
-    /// Whether any value is out of its range.
-    pub(super) fn check(&self) -> Result<(), LlamaError> {
+    /// Refuses values out of their range, as [`Generator::generate`] will: for
+    /// a program that wants to say so before it loads a model.
+    ///
+    /// # Errors
+    /// [`LlamaError::GenerateOption`] with the first such field.
+    ///
+    /// [`Generator::generate`]: crate::Generator::generate
+    pub fn validate(&self) -> Result<(), LlamaError> {
         if self.max_new_tokens == 0 {
             let expected = "1 or more";
             checked("max_new_tokens", 0.0, false, expected)?;
