@@ -66,6 +66,16 @@ pub enum LlamaError {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder whose weights are pickled, which runs whatever is in them.
+    #[error(
+        "{path}: the weights are in {found}, a pickle, which is not read; convert them: transformers' save_pretrained writes model.safetensors"
+    )]
+    PickledWeights {
+        /// The folder.
+        path: PathBuf,
+        /// The file.
+        found: &'static str,
+    },
     /// A GGUF file that ends early or contradicts itself.
     #[error("{path}: damaged GGUF at byte {offset}: {what}")]
     Gguf {
@@ -153,6 +163,14 @@ pub enum LlamaError {
         /// `max_position_embeddings`.
         limit: usize,
     },
+}
+
+impl LlamaError {
+    /// For `map_err` on file operations.
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
 }
 
 fn list(problems: &[Problem]) -> String {
