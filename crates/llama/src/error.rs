@@ -76,6 +76,26 @@ pub enum LlamaError {
         /// The file.
         found: &'static str,
     },
+    /// A folder for a model that holds files already.
+    #[error("{path}: there is something already; a model is saved to a new or empty folder")]
+    OutputInUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A model that can't be saved without losing its adapter.
+    #[error("{layer} carries an adapter; merge it first, or save the adapter by itself")]
+    Adapted {
+        /// The path of the first adapted parameter.
+        layer: String,
+    },
+    /// A weight that is infinite or NaN, or that a narrower type can't hold.
+    #[error("{tensor} holds a value that is not finite in {dtype}; it is not saved")]
+    NotFinite {
+        /// The tensor.
+        tensor: String,
+        /// The type in the file.
+        dtype: &'static str,
+    },
     /// A GGUF file that ends early or contradicts itself.
     #[error("{path}: damaged GGUF at byte {offset}: {what}")]
     Gguf {

@@ -15,6 +15,7 @@ mod error;
 mod generate;
 mod load;
 mod model;
+mod save;
 mod tokenizer;
 mod weights;
 
@@ -26,5 +27,6 @@ pub use load::{LoadedModel, load};
 pub use model::{
     Attention, DecoderLayer, LlamaForCausalLM, LlamaModel, Mlp, Positions, RmsNorm, RotaryTables,
 };
+pub use save::{SaveDtype, SaveOptions, save};
 pub use tokenizer::Tokenizer;
 pub use weights::{Problem, RandomWeights, TensorSource};

@@ -1,6 +1,7 @@
 //! Text to token ids and back, from `tokenizer.json` or a GGUF's metadata.
 
 mod gguf;
+mod json;
 
 use std::path::Path;
 

@@ -1,0 +1,165 @@
+//! From a model back to a Hugging Face folder, one that transformers loads.
+//!
+//! The folder is made under another name beside its place, completed, handed to
+//! the disk and renamed: under the final name there is a whole model or nothing,
+//! whatever happens on the way. Tensors leave the device one at a time.
+
+mod companions;
+mod config;
+mod options;
+mod shards;
+mod tensors;
+mod weights;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+pub use options::{SaveDtype, SaveOptions};
+
+use crate::{LlamaConfig, LlamaError, LlamaForCausalLM, LoadedModel};
+
+/// Writes `config.json` and the weights into a folder, which may exist if it is
+/// empty.
+///
+/// Names and layout are Hugging Face's: `[out, in]` for linear layers, and no
+/// `lm_head.weight` where the embedding is the head. Weights of more than
+/// [`SaveOptions::max_shard_bytes`] go into numbered shards with an index.
+/// With [`SaveOptions::source`], tokenizer, template and generation settings
+/// are copied from that folder.
+///
+/// ```
+/// use anneal_llama::{LlamaForCausalLM, LlamaConfig, RandomWeights, SaveOptions, load, save};
+/// use burn::tensor::{Int, Tensor};
+///
+/// let mut config = LlamaConfig::smollm2_135m();
+/// (config.vocab_size, config.hidden_size, config.intermediate_size) = (50, 24, 40);
+/// (config.num_attention_heads, config.num_key_value_heads, config.head_dim) = (3, 1, 8);
+/// config.num_hidden_layers = 2;
+/// let device = anneal_testkit::device();
+/// let model = LlamaForCausalLM::from_source(&config, &mut RandomWeights::new(0.1, 7), &device)?;
+///
+/// let place = tempfile::tempdir()?;
+/// let folder = place.path().join("model");
+/// save(&model, &config, &folder, &SaveOptions::default())?;
+/// let again = load(&folder, &device)?;
+///
+/// let ids = Tensor::<2, Int>::from_ints([[3, 1, 4]], &device);
+/// let logits = again.model.forward(ids.clone(), &again.config);
+/// assert_eq!(logits.to_data(), model.forward(ids, &config).to_data());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`LlamaError::OutputInUse`] if the folder holds files already;
+/// [`LlamaError::Adapted`] if an adapter is attached, which has to be merged
+/// first; [`LlamaError::NotFinite`] if a weight is, or becomes, infinite or
+/// NaN; [`LlamaError::Io`] if the disk refuses.
+pub fn save(
+    model: &LlamaForCausalLM,
+    config: &LlamaConfig,
+    folder: &Path,
+    options: &SaveOptions,
+) -> Result<(), LlamaError> {
+    whole(folder, |partial| {
+        write_model(model, config, partial, options)?;
+        match &options.source {
+            Some(source) => companions::copy(source, partial),
+            None => Ok(()),
+        }
+    })
+}
+
+impl LoadedModel {
+    /// [`save`]s the model with its tokenizer, template and end tokens.
+    ///
+    /// Where [`SaveOptions::source`] is not given, `tokenizer.json`,
+    /// `tokenizer_config.json` and `generation_config.json` are made from what
+    /// was loaded: that is how a GGUF file becomes a folder.
+    ///
+    /// # Errors
+    /// As [`save`].
+    pub fn save(&self, folder: &Path, options: &SaveOptions) -> Result<(), LlamaError> {
+        whole(folder, |partial| {
+            write_model(&self.model, &self.config, partial, options)?;
+            match &options.source {
+                Some(source) => companions::copy(source, partial),
+                None => companions::write(self, partial),
+            }
+        })
+    }
+}
+
+fn write_model(
+    model: &LlamaForCausalLM,
+    config: &LlamaConfig,
+    folder: &Path,
+    options: &SaveOptions,
+) -> Result<(), LlamaError> {
+    let config_path = folder.join("config.json");
+    write_json(&config_path, &config::to_json(config, options.dtype))?;
+    weights::write(model, folder, options)?;
+    // The safetensors crate makes its files readable by their owner alone.
+    let usual = fs::metadata(&config_path)
+        .map_err(LlamaError::io(&config_path))?
+        .permissions();
+    for file in files(folder)? {
+        fs::set_permissions(&file, usual.clone()).map_err(LlamaError::io(&file))?;
+    }
+    Ok(())
+}
+
+/// Fills a new folder under another name and renames it when it is complete.
+fn whole(
+    folder: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), LlamaError>,
+) -> Result<(), LlamaError> {
+    // Without a slash at the end, which would put the new folder inside.
+    let folder = folder.components().as_path();
+    let taken = folder.exists();
+    if taken && (!folder.is_dir() || !files(folder)?.is_empty()) {
+        return Err(LlamaError::OutputInUse {
+            path: folder.to_owned(),
+        });
+    }
+    let mut partial = folder.as_os_str().to_owned();
+    partial.push(format!(".{}.partial", std::process::id()));
+    let partial = PathBuf::from(partial);
+    fs::create_dir_all(&partial).map_err(LlamaError::io(&partial))?;
+    let result = fill(&partial).and_then(|()| {
+        for file in files(&partial)? {
+            sync(&file)?;
+        }
+        if taken {
+            fs::remove_dir(folder).map_err(LlamaError::io(folder))?;
+        }
+        fs::rename(&partial, folder).map_err(LlamaError::io(folder))
+    });
+    if result.is_err() {
+        // The first failure is the one to tell; what is left behind is only litter.
+        let _ = fs::remove_dir_all(&partial);
+    }
+    result
+}
+
+/// Waits until the disk has a file; a folder is no file everywhere.
+fn sync(path: &Path) -> Result<(), LlamaError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(LlamaError::io(path))
+}
+
+/// What a folder holds.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, LlamaError> {
+    fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .map_err(LlamaError::io(folder))
+}
+
+/// Writes JSON as transformers does: indented, with a last newline.
+fn write_json(path: &Path, value: &serde_json::Value) -> Result<(), LlamaError> {
+    let text = format!("{value:#}\n");
+    fs::write(path, text).map_err(LlamaError::io(path))
+}
