@@ -5,21 +5,22 @@ use std::path::Path;
 use anneal_data::MicroBatch;
 use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadedModel, load};
 use anneal_peft::load_adapter;
-use anneal_train::TokenLoss;
+use anneal_train::{ProgressReport, TokenLoss};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::ExampleError;
+use crate::{ExampleError, resolve_model};
 
-/// Loads a model, and an adapter onto it if one is given.
+/// Loads a model, from a path or a Hub id, and an adapter onto it if one is given.
 ///
 /// # Errors
-/// What [`load`] and [`load_adapter`] refuse.
+/// What [`resolve_model`], [`load`] and [`load_adapter`] refuse.
 pub fn open_model(
     model: &Path,
     adapter: Option<&Path>,
     device: &Device,
 ) -> Result<LoadedModel, ExampleError> {
-    let mut loaded = load(model, device)?;
+    let path = resolve_model(model, ProgressReport::Auto)?;
+    let mut loaded = load(&path, device)?;
     if let Some(adapter) = adapter {
         let (model, _, report) = load_adapter(loaded.model, adapter)?;
         if report.has_no_effect() {

@@ -96,6 +96,60 @@ pub enum LlamaError {
         /// The type in the file.
         dtype: &'static str,
     },
+    /// The Hub answers, but not with the file.
+    #[cfg(feature = "hub")]
+    #[error("{id}: {endpoint} answered {status} for {file}: {advice}")]
+    HubStatus {
+        /// The id.
+        id: String,
+        /// The server.
+        endpoint: String,
+        /// HTTP's status code.
+        status: u16,
+        /// The file asked for.
+        file: String,
+        /// What the code means there, and what to do.
+        advice: &'static str,
+    },
+    /// The network failed, for all retries.
+    #[cfg(feature = "hub")]
+    #[error("{id}: {file} can't be fetched from {endpoint}: {source}")]
+    HubDownload {
+        /// The id.
+        id: String,
+        /// The server.
+        endpoint: String,
+        /// The file asked for.
+        file: String,
+        /// The last failure.
+        source: Box<hf_hub::api::sync::ApiError>,
+    },
+    /// A repository that lacks what a model needs.
+    #[cfg(feature = "hub")]
+    #[error("{id}: {file} {what}")]
+    HubFile {
+        /// The id.
+        id: String,
+        /// The file.
+        file: String,
+        /// What is wrong with it and what was expected.
+        what: String,
+    },
+    /// A file that is not in the cache, where the network may not be asked.
+    #[cfg(feature = "hub")]
+    #[error("{id}: {file} is not in {cache}, and the Hub may not be asked (HF_HUB_OFFLINE)")]
+    HubOffline {
+        /// The id.
+        id: String,
+        /// The file.
+        file: String,
+        /// The cache.
+        cache: PathBuf,
+    },
+    /// No folder for the Hub's files.
+    #[cfg(feature = "hub")]
+    #[error("there is no home folder to cache models of the Hub in; set HF_HOME or HF_HUB_CACHE")]
+    HubCache,
     /// A GGUF file that ends early or contradicts itself.
     #[error("{path}: damaged GGUF at byte {offset}: {what}")]
     Gguf {

@@ -13,6 +13,8 @@ mod cache;
 mod config;
 mod error;
 mod generate;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod load;
 mod model;
 mod save;
