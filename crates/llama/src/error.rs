@@ -40,6 +40,16 @@ pub enum LlamaError {
         /// The parser's message, with line and column.
         source: serde_json::Error,
     },
+    /// A value of a JSON file that is not of the kind expected.
+    #[error("{path}: {field}: {source}")]
+    JsonField {
+        /// The file.
+        path: PathBuf,
+        /// The key, with those that it lies under.
+        field: String,
+        /// The parser's message, with line and column.
+        source: serde_json::Error,
+    },
     /// A setting of `config.json` or of GGUF metadata that cannot be used.
     #[error("{path}: {field} is {found}; expected {expected}")]
     Config {

@@ -22,7 +22,7 @@ mod tokenizer;
 mod weights;
 
 pub use cache::KvCache;
-pub use config::{LlamaConfig, RopeConfig};
+pub use config::{HuggingFaceConfig, LlamaConfig, RopeConfig, RopeScaling, TokenIds};
 pub use error::LlamaError;
 pub use generate::{GenerateOptions, Generated, generate};
 pub use load::{LoadedModel, load};

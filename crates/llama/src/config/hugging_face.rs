@@ -1,49 +1,107 @@
-//! A mirror of `config.json`, in both spellings of the rotary settings.
+//! A mirror of `config.json`.
 
 use std::path::Path;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::{LlamaConfig, RopeConfig, resolved::Refusal};
+use super::{LlamaConfig, rope_settings};
 use crate::LlamaError;
 
-/// The fields of a Llama's `config.json` that decide its arithmetic.
+/// The keys of a Llama's `config.json` that decide its arithmetic or where a
+/// text ends; others are ignored.
 ///
-/// Defaults are transformers' (`LlamaConfig`). transformers 4 writes
-/// `rope_theta` and `rope_scaling`, transformers 5 `rope_parameters`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct HuggingFaceConfig {
-    model_type: Option<String>,
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
-    hidden_act: Option<String>,
-    #[serde(default = "default_epsilon")]
-    rms_norm_eps: f64,
-    #[serde(default = "default_positions")]
-    max_position_embeddings: usize,
+/// Defaults, and the meaning of null, are those of transformers 5's
+/// `LlamaConfig`, save that the dimensions must be given: there a file without
+/// them is a Llama 7B.
+///
+/// ```
+/// use anneal_llama::{HuggingFaceConfig, LlamaConfig};
+///
+/// let config = LlamaConfig::llama3_2_1b();
+/// let file = HuggingFaceConfig::from_config(&config, "bfloat16", &[128_001], Some(128_000));
+/// let json = serde_json::to_value(&file)?;
+/// // Both transformers' spellings, so that either version loads the file.
+/// assert_eq!(json["rope_scaling"]["rope_type"], "llama3");
+/// assert_eq!(json["rope_parameters"]["rope_theta"], 500_000.0);
+///
+/// let again: HuggingFaceConfig = serde_json::from_value(json)?;
+/// assert_eq!(again.resolve("config.json".as_ref())?, config);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HuggingFaceConfig {
+    /// The classes that the weights fill.
+    pub architectures: Option<Vec<String>>,
+    /// The architecture's name; "llama".
+    pub model_type: Option<String>,
+    /// See [`LlamaConfig::vocab_size`].
+    pub vocab_size: usize,
+    /// See [`LlamaConfig::hidden_size`].
+    pub hidden_size: usize,
+    /// See [`LlamaConfig::intermediate_size`].
+    pub intermediate_size: usize,
+    /// See [`LlamaConfig::num_hidden_layers`].
+    pub num_hidden_layers: usize,
+    /// See [`LlamaConfig::num_attention_heads`].
+    pub num_attention_heads: usize,
+    /// As many as query heads where absent or null.
+    pub num_key_value_heads: Option<usize>,
+    /// `hidden_size / num_attention_heads` where absent or null.
+    pub head_dim: Option<usize>,
+    /// The feed-forward layer's activation; "silu".
+    #[serde(default = "silu")]
+    pub hidden_act: String,
+    /// ε of the norms.
+    #[serde(default = "epsilon")]
+    pub rms_norm_eps: f64,
+    /// See [`LlamaConfig::max_position_embeddings`].
+    #[serde(default = "positions")]
+    pub max_position_embeddings: usize,
+    /// Whether the head is the embedding.
     #[serde(default)]
-    tie_word_embeddings: bool,
+    pub tie_word_embeddings: bool,
+    /// Whether the attention's projections have biases.
     #[serde(default)]
-    attention_bias: bool,
+    pub attention_bias: bool,
+    /// Whether the feed-forward projections have biases.
     #[serde(default)]
-    mlp_bias: bool,
-    rope_theta: Option<f64>,
-    rope_scaling: Option<Value>,
-    rope_parameters: Option<Value>,
-    eos_token_id: Option<TokenIds>,
+    pub mlp_bias: bool,
+    /// θ, where the rotary settings do not hold it (transformers 4).
+    #[serde(default = "theta")]
+    pub rope_theta: Option<f64>,
+    /// transformers 4's rotary settings; they go before `rope_parameters`.
+    pub rope_scaling: Option<Map<String, Value>>,
+    /// transformers 5's rotary settings.
+    pub rope_parameters: Option<Map<String, Value>>,
+    /// The length before the scaling, where it is not among the settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_max_position_embeddings: Option<usize>,
+    /// The part of a head that is rotated; only 1 is supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partial_rotary_factor: Option<f64>,
+    /// Present in files of packed weights, which are not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantization_config: Option<Value>,
+    /// The token that begins a text; 1 where absent.
+    #[serde(default = "bos")]
+    pub bos_token_id: Option<u32>,
+    /// The tokens that end a text; 2 where absent.
+    #[serde(default = "eos")]
+    pub eos_token_id: Option<TokenIds>,
+    /// The weights' type, as transformers 5 names the key.
+    pub dtype: Option<String>,
+    /// The weights' type, as transformers 4 names the key.
+    pub torch_dtype: Option<String>,
 }
 
 /// One id, or several.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum TokenIds {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a token id, or a list of them")]
+pub enum TokenIds {
+    /// `2`
     One(u32),
+    /// `[128001, 128009]`
     Many(Vec<u32>),
 }
 
@@ -56,169 +114,121 @@ impl From<TokenIds> for Vec<u32> {
     }
 }
 
-fn default_epsilon() -> f64 {
+fn silu() -> String {
+    "silu".into()
+}
+
+fn epsilon() -> f64 {
     1e-6
 }
 
-fn default_positions() -> usize {
+fn positions() -> usize {
     2_048
+}
+
+fn theta() -> Option<f64> {
+    Some(10_000.0)
+}
+
+fn bos() -> Option<u32> {
+    Some(1)
+}
+
+fn eos() -> Option<TokenIds> {
+    Some(TokenIds::One(2))
 }
 
 impl HuggingFaceConfig {
     /// Reads `config.json`.
-    pub(crate) fn read(path: &Path) -> Result<Self, LlamaError> {
+    ///
+    /// # Errors
+    /// A file that can't be read, is not JSON, or holds a value of the wrong
+    /// kind; the message names the key.
+    pub fn read(path: &Path) -> Result<Self, LlamaError> {
         let text = std::fs::read_to_string(path).map_err(|source| LlamaError::Io {
             path: path.to_owned(),
             source,
         })?;
-        serde_json::from_str(&text).map_err(|source| LlamaError::Json {
-            path: path.to_owned(),
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, LlamaError> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let path = || path.to_owned();
+        let config = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let field = error.path().to_string();
+            let source = error.into_inner();
+            match field.as_str() {
+                // The whole document: a key is missing, or it is not an object.
+                "." => LlamaError::Json {
+                    path: path(),
+                    source,
+                },
+                _ => LlamaError::JsonField {
+                    path: path(),
+                    field,
+                    source,
+                },
+            }
+        })?;
+        json.end().map_err(|source| LlamaError::Json {
+            path: path(),
             source,
-        })
+        })?;
+        Ok(config)
+    }
+
+    /// The file that describes a model, for transformers 4 and 5.
+    ///
+    /// `dtype` is the weights' type as PyTorch names it ("float32",
+    /// "bfloat16", "float16"). A GGUF's own frequency divisors are written as
+    /// transformers' `longrope` with equal lists, which is the same function.
+    pub fn from_config(config: &LlamaConfig, dtype: &str, eos: &[u32], bos: Option<u32>) -> Self {
+        let positions = config.max_position_embeddings;
+        let scaling = rope_settings::write(&config.rope.scaling, positions);
+        let mut parameters = scaling.clone().unwrap_or_default();
+        parameters
+            .entry("rope_type")
+            .or_insert_with(|| "default".into());
+        parameters.insert("rope_theta".into(), config.rope.theta.into());
+        Self {
+            architectures: Some(vec!["LlamaForCausalLM".into()]),
+            model_type: Some("llama".into()),
+            vocab_size: config.vocab_size,
+            hidden_size: config.hidden_size,
+            intermediate_size: config.intermediate_size,
+            num_hidden_layers: config.num_hidden_layers,
+            num_attention_heads: config.num_attention_heads,
+            num_key_value_heads: Some(config.num_key_value_heads),
+            head_dim: Some(config.head_dim),
+            hidden_act: silu(),
+            rms_norm_eps: config.rms_norm_eps,
+            max_position_embeddings: positions,
+            tie_word_embeddings: config.tie_word_embeddings,
+            attention_bias: config.attention_bias,
+            mlp_bias: config.mlp_bias,
+            rope_theta: Some(config.rope.theta),
+            rope_scaling: scaling,
+            rope_parameters: Some(parameters),
+            original_max_position_embeddings: None,
+            partial_rotary_factor: None,
+            quantization_config: None,
+            bos_token_id: bos,
+            eos_token_id: match eos {
+                [] => None,
+                [id] => Some(TokenIds::One(*id)),
+                ids => Some(TokenIds::Many(ids.to_vec())),
+            },
+            dtype: Some(dtype.into()),
+            torch_dtype: Some(dtype.into()),
+        }
     }
 
     /// The ids that end a text, by `config.json`.
-    pub(crate) fn end_ids(&self) -> Vec<u32> {
+    pub fn end_ids(&self) -> Vec<u32> {
         self.eos_token_id
             .clone()
             .map(Into::into)
             .unwrap_or_default()
-    }
-
-    /// Decides every value and checks it.
-    pub(crate) fn resolve(&self, path: &Path) -> Result<LlamaConfig, LlamaError> {
-        self.try_resolve()
-            .map_err(|(field, found, expected)| LlamaError::Config {
-                path: path.to_owned(),
-                field,
-                found,
-                expected,
-            })
-    }
-
-    fn try_resolve(&self) -> Result<LlamaConfig, Refusal> {
-        if let Some(model_type) = self.model_type.as_deref().filter(|t| *t != "llama") {
-            return Err((
-                "model_type".into(),
-                format!("{model_type:?}"),
-                "\"llama\"".into(),
-            ));
-        }
-        if let Some(act) = self.hidden_act.as_deref().filter(|a| *a != "silu") {
-            return Err(("hidden_act".into(), format!("{act:?}"), "\"silu\"".into()));
-        }
-        if self.num_attention_heads == 0 {
-            return Err((
-                "num_attention_heads".into(),
-                "0".into(),
-                "at least 1".into(),
-            ));
-        }
-        let theta = self.theta()?;
-        LlamaConfig {
-            vocab_size: self.vocab_size,
-            hidden_size: self.hidden_size,
-            intermediate_size: self.intermediate_size,
-            num_hidden_layers: self.num_hidden_layers,
-            num_attention_heads: self.num_attention_heads,
-            num_key_value_heads: self.num_key_value_heads.unwrap_or(self.num_attention_heads),
-            head_dim: self
-                .head_dim
-                .unwrap_or(self.hidden_size / self.num_attention_heads),
-            rms_norm_eps: self.rms_norm_eps,
-            max_position_embeddings: self.max_position_embeddings,
-            tie_word_embeddings: self.tie_word_embeddings,
-            attention_bias: self.attention_bias,
-            mlp_bias: self.mlp_bias,
-            rope: RopeConfig { theta },
-        }
-        .validate()
-    }
-
-    /// θ, if the rotary embedding is the unscaled one.
-    fn theta(&self) -> Result<f64, Refusal> {
-        let mut theta = self.rope_theta;
-        for (field, settings) in [
-            ("rope_scaling", &self.rope_scaling),
-            ("rope_parameters", &self.rope_parameters),
-        ] {
-            let Some(settings) = settings.as_ref().filter(|s| !s.is_null()) else {
-                continue;
-            };
-            let kind = settings.get("rope_type").or_else(|| settings.get("type"));
-            if let Some(kind) = kind.filter(|k| *k != "default") {
-                return Err((
-                    format!("{field}.rope_type"),
-                    kind.to_string(),
-                    "\"default\"".into(),
-                ));
-            }
-            if let Some(value) = settings.get("rope_theta") {
-                theta = Some(value.as_f64().ok_or_else(|| {
-                    (
-                        format!("{field}.rope_theta"),
-                        value.to_string(),
-                        "a number".to_owned(),
-                    )
-                })?);
-            }
-        }
-        Ok(theta.unwrap_or(10_000.0))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn resolve(extra: &str) -> Result<LlamaConfig, String> {
-        let text = format!(
-            r#"{{"model_type": "llama", "vocab_size": 100, "hidden_size": 48, "intermediate_size": 80,
-                "num_hidden_layers": 2, "num_attention_heads": 6 {extra}}}"#
-        );
-        let config: HuggingFaceConfig = serde_json::from_str(&text).unwrap();
-        config
-            .resolve(Path::new("config.json"))
-            .map_err(|e| e.to_string())
-    }
-
-    #[test]
-    fn defaults_are_those_of_transformers() {
-        let config = resolve("").unwrap();
-        assert_eq!((config.num_key_value_heads, config.head_dim), (6, 8));
-        assert_eq!((config.rms_norm_eps, config.rope.theta), (1e-6, 10_000.0));
-        assert!(!config.tie_word_embeddings && !config.attention_bias);
-    }
-
-    #[test]
-    fn both_spellings_of_the_rotary_base_are_read() {
-        assert_eq!(
-            resolve(r#", "rope_theta": 5e5, "rope_scaling": null"#)
-                .unwrap()
-                .rope
-                .theta,
-            5e5
-        );
-        let new = r#", "rope_parameters": {"rope_type": "default", "rope_theta": 20000.0}"#;
-        assert_eq!(resolve(new).unwrap().rope.theta, 20_000.0);
-    }
-
-    #[test]
-    fn what_is_not_supported_is_refused_by_name() {
-        let scaled = resolve(r#", "rope_scaling": {"type": "linear", "factor": 2.0}"#).unwrap_err();
-        assert_eq!(
-            scaled,
-            "config.json: rope_scaling.rope_type is \"linear\"; expected \"default\""
-        );
-        assert!(
-            resolve(r#", "hidden_act": "gelu""#)
-                .unwrap_err()
-                .contains("hidden_act")
-        );
-        assert!(
-            resolve(r#", "num_key_value_heads": 4"#)
-                .unwrap_err()
-                .contains("divisor")
-        );
     }
 }

@@ -18,11 +18,13 @@ pub enum Positions<'a> {
     Each(&'a [usize]),
 }
 
-/// `cos(p·fᵢ)` and `sin(p·fᵢ)` with `fᵢ = θ^(−2i / head_dim)`, made once for a
-/// batch and shared by its layers.
+/// `a·cos(p·fᵢ)` and `a·sin(p·fᵢ)`, made once for a batch and shared by its
+/// layers.
 ///
-/// The angle is a product in f32, as in transformers' `LlamaRotaryEmbedding`;
-/// its cosine is rounded once.
+/// `fᵢ` are [`LlamaConfig::rotary_frequencies`] and `a` is
+/// [`RopeScaling::attention_factor`](crate::RopeScaling::attention_factor). The
+/// angle is a product in f32, as in transformers' `LlamaRotaryEmbedding`; its
+/// cosine is rounded once.
 #[derive(Debug, Clone)]
 pub struct RotaryTables {
     /// `[batch or 1, length, head_dim / 2]`
@@ -34,30 +36,30 @@ pub struct RotaryTables {
 impl RotaryTables {
     /// The tables of a batch's positions.
     ///
+    /// With dynamic scaling the frequencies of a text follow from its own
+    /// greatest position in this call (a text's positions never fall; padding
+    /// with greater positions counts).
+    ///
     /// # Shapes
     /// [`Positions::Range`]: `[1, length, head_dim / 2]`;
     /// [`Positions::Each`]: `[batch, 1, head_dim / 2]`.
     pub fn new(config: &LlamaConfig, positions: Positions, device: &Device) -> Self {
         let half = config.head_dim / 2;
-        let frequencies: Vec<f32> = (0..half)
-            .map(|i| {
-                config
-                    .rope
-                    .theta
-                    .powf(-2.0 * i as f64 / config.head_dim as f64) as f32
-            })
-            .collect();
-        let (shape, positions): (_, Vec<usize>) = match positions {
+        let (shape, rows): (_, Vec<Vec<usize>>) = match positions {
             Positions::Range { start, length } => {
-                ([1, length, half], (start..start + length).collect())
+                ([1, length, half], vec![(start..start + length).collect()])
             }
-            Positions::Each(each) => ([each.len(), 1, half], each.to_vec()),
+            Positions::Each(each) => (
+                [each.len(), 1, half],
+                each.iter().map(|&position| vec![position]).collect(),
+            ),
         };
+        let angles = angles(config, &rows);
+        let factor = config.rope.scaling.attention_factor() as f32;
         let table = |function: fn(f64) -> f64| {
-            let values: Vec<f32> = positions
+            let values: Vec<f32> = angles
                 .iter()
-                .flat_map(|&p| frequencies.iter().map(move |&f| f64::from(p as f32 * f)))
-                .map(|angle| function(angle) as f32)
+                .map(|&angle| function(angle.into()) as f32 * factor)
                 .collect();
             Tensor::from_data(TensorData::new(values, shape), device)
         };
@@ -68,9 +70,34 @@ impl RotaryTables {
     }
 }
 
+/// `p·fᵢ` for every position of every row, frequencies innermost.
+fn angles(config: &LlamaConfig, rows: &[Vec<usize>]) -> Vec<f32> {
+    let shared = config.rotary_frequencies(0);
+    let mut angles = Vec::new();
+    let mut extend = |positions: &[usize], frequencies: &[f32]| {
+        for &position in positions {
+            angles.extend(frequencies.iter().map(|&f| position as f32 * f));
+        }
+    };
+    for row in rows {
+        if !config.rope.scaling.depends_on_length() {
+            extend(row, &shared);
+            continue;
+        }
+        // A text ends where positions fall back: the next one is packed behind.
+        for text in row.chunk_by(|before, after| before <= after) {
+            let greatest = text.last().copied().unwrap_or(0);
+            extend(text, &config.rotary_frequencies(greatest + 1));
+        }
+    }
+    angles
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RopeScaling;
+    use anneal_testkit::{assert_close, max_difference};
 
     #[test]
     fn angles_are_position_times_frequency() {
@@ -97,5 +124,56 @@ mod tests {
         assert_eq!(each.sin.dims(), [2, 1, 2]);
         let sin = each.sin.try_into_vec_as::<f32>().unwrap();
         assert!((sin[0] - 4.0f32.sin()).abs() < 1e-6 && (sin[2] - 3.0f32.sin()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn dynamic_scaling_looks_at_each_row_alone() {
+        let device = anneal_testkit::device();
+        let mut config = LlamaConfig::smollm2_135m();
+        (config.head_dim, config.max_position_embeddings) = (8, 10);
+        config.rope.scaling = RopeScaling::Dynamic { factor: 3.0 };
+        let table = |positions: Positions<'_>| RotaryTables::new(&config, positions, &device).cos;
+        // Past the limit each row has the frequencies that it has alone, and
+        // those differ from row to row.
+        let together = table(Positions::Each(&[9, 14, 30]));
+        for (row, position) in [9, 14, 30].into_iter().enumerate() {
+            let alone = table(Positions::Each(&[position]));
+            assert_close(together.clone().narrow(0, row, 1), alone.clone(), 0.0);
+            let long_row = Positions::Range {
+                start: 0,
+                length: position + 1,
+            };
+            assert_close(table(long_row).narrow(1, position, 1), alone, 0.0);
+        }
+        let first_of_long = table(Positions::Range {
+            start: 0,
+            length: 31,
+        });
+        let unscaled = table(Positions::Range {
+            start: 0,
+            length: 10,
+        });
+        let moved = max_difference(first_of_long.narrow(1, 9, 1), unscaled.narrow(1, 9, 1));
+        assert!(moved > 0.01, "{moved}");
+    }
+
+    #[test]
+    fn yarn_scales_cosines_and_sines() {
+        let device = anneal_testkit::device();
+        let mut config = LlamaConfig::smollm2_135m();
+        config.head_dim = 4;
+        config.rope.scaling = RopeScaling::Yarn {
+            factor: 1.0,
+            original_max_position_embeddings: 100,
+            attention_factor: 1.25,
+            beta_fast: 32.0,
+            beta_slow: 1.0,
+            truncate: true,
+        };
+        let tables = RotaryTables::new(&config, Positions::Each(&[1]), &device);
+        let cos = tables.cos.try_into_vec_as::<f32>().unwrap();
+        let sin = tables.sin.try_into_vec_as::<f32>().unwrap();
+        assert!((cos[0] - 1.25 * 1.0f32.cos()).abs() < 1e-6);
+        assert!((sin[0] - 1.25 * 1.0f32.sin()).abs() < 1e-6);
     }
 }

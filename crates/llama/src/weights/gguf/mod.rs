@@ -3,10 +3,12 @@
 //!
 //! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 
+mod config;
 mod cursor;
 mod dequantize;
 mod file;
 mod names;
+mod rope;
 mod source;
 mod value;
 

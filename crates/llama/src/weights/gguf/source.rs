@@ -1,12 +1,11 @@
-//! A GGUF file as a source of Hugging Face's tensors, and its configuration.
+//! A GGUF file as a source of Hugging Face's tensors.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{GgufFile, Value, names::hugging_face_name};
-use crate::LlamaError;
-use crate::config::{LlamaConfig, RopeConfig};
+use super::{GgufFile, config::ROPE_DIVISORS, names::hugging_face_name};
 use crate::weights::{Problem, TensorSource};
+use crate::{LlamaConfig, LlamaError};
 
 /// The weights of a GGUF file, dequantised one tensor at a time.
 #[derive(Debug)]
@@ -20,7 +19,9 @@ pub(crate) struct GgufWeights<'a> {
 
 impl<'a> GgufWeights<'a> {
     pub(crate) fn new(file: &'a GgufFile, config: &LlamaConfig) -> Self {
-        let names = file.tensors.keys().map(|name| {
+        // The divisors are part of the configuration, no weight.
+        let weights = file.tensors.keys().filter(|name| *name != ROPE_DIVISORS);
+        let names = weights.map(|name| {
             let translated = hugging_face_name(name).unwrap_or_else(|| name.clone());
             (translated, name.clone())
         });
@@ -98,112 +99,6 @@ fn half_split_rows(values: &[f32], heads: usize, rows: usize) -> Vec<f32> {
         }
     }
     result
-}
-
-impl GgufFile {
-    /// The configuration that the metadata describes.
-    pub(crate) fn config(&self) -> Result<LlamaConfig, LlamaError> {
-        let architecture = self.required("general.architecture", "\"llama\"", Value::as_str)?;
-        if architecture != "llama" {
-            return Err(self.refuse(
-                "general.architecture",
-                &format!("{architecture:?}"),
-                "\"llama\"",
-            ));
-        }
-        let size = |key: &str| self.required(key, "a size", |v| usize::try_from(v.as_u64()?).ok());
-        let optional = |key: &str, default: usize| match self.metadata.contains_key(key) {
-            true => size(key),
-            false => Ok(default),
-        };
-        let rank = |name: &str, axis: usize| {
-            self.tensors
-                .get(name)
-                .and_then(|info| info.shape.get(axis))
-                .copied()
-        };
-        let scaling = "llama.rope.scaling.type";
-        if let Some(kind) = self
-            .metadata
-            .get(scaling)
-            .filter(|v| v.as_str() != Some("none"))
-        {
-            return Err(self.refuse(scaling, &kind.describe(), "no scaling"));
-        }
-        if self.tensors.contains_key("rope_freqs.weight") {
-            return Err(self.refuse(
-                "rope_freqs.weight",
-                "present (scaled rotary frequencies)",
-                "absent",
-            ));
-        }
-        let hidden_size = size("llama.embedding_length")?;
-        let num_attention_heads = size("llama.attention.head_count")?;
-        let head_dim = match num_attention_heads {
-            0 => 0, // refused by name in `validate`
-            heads => optional("llama.attention.key_length", hidden_size / heads)?,
-        };
-        let rotated = optional("llama.rope.dimension_count", head_dim)?;
-        if rotated != head_dim {
-            let expected = format!("the head's width, {head_dim}");
-            return Err(self.refuse(
-                "llama.rope.dimension_count",
-                &rotated.to_string(),
-                &expected,
-            ));
-        }
-        let theta = self
-            .metadata
-            .get("llama.rope.freq_base")
-            .map_or(Some(10_000.0), Value::as_f64);
-        let theta =
-            theta.ok_or_else(|| self.refuse("llama.rope.freq_base", "not a number", "a number"))?;
-        LlamaConfig {
-            // The embedding is the truth; older files lack the key.
-            vocab_size: rank("token_embd.weight", 0).unwrap_or(optional("llama.vocab_size", 0)?),
-            hidden_size,
-            intermediate_size: size("llama.feed_forward_length")?,
-            num_hidden_layers: size("llama.block_count")?,
-            num_attention_heads,
-            num_key_value_heads: optional("llama.attention.head_count_kv", num_attention_heads)?,
-            head_dim,
-            rms_norm_eps: self.required(
-                "llama.attention.layer_norm_rms_epsilon",
-                "a number",
-                Value::as_f64,
-            )?,
-            max_position_embeddings: size("llama.context_length")?,
-            tie_word_embeddings: !self.tensors.contains_key("output.weight"),
-            attention_bias: self.tensors.contains_key("blk.0.attn_q.bias"),
-            mlp_bias: self.tensors.contains_key("blk.0.ffn_up.bias"),
-            rope: RopeConfig { theta },
-        }
-        .validate()
-        .map_err(|(field, found, expected)| self.refuse(&field, &found, &expected))
-    }
-
-    /// A metadata value of the expected kind.
-    pub(crate) fn required<'a, T>(
-        &'a self,
-        key: &str,
-        expected: &str,
-        read: impl Fn(&'a Value) -> Option<T>,
-    ) -> Result<T, LlamaError> {
-        let value = self
-            .metadata
-            .get(key)
-            .ok_or_else(|| self.refuse(key, "missing", expected))?;
-        read(value).ok_or_else(|| self.refuse(key, &value.describe(), expected))
-    }
-
-    pub(crate) fn refuse(&self, field: &str, found: &str, expected: &str) -> LlamaError {
-        LlamaError::Config {
-            path: self.path().to_owned(),
-            field: field.to_owned(),
-            found: found.to_owned(),
-            expected: expected.to_owned(),
-        }
-    }
 }
 
 #[cfg(test)]
