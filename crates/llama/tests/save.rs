@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anneal_llama::{LlamaError, LoadedModel, SaveDtype, SaveOptions, load, save};
+use anneal_llama::{
+    LlamaConfig, LlamaError, LlamaForCausalLM, LoadedModel, RandomWeights, SaveDtype, SaveOptions,
+    load, save,
+};
 use anneal_peft::{LoraConfig, TargetModules, attach, merge};
 use anneal_testkit::{device, fixture_path, random};
 use burn::module::{Module, Param};
@@ -313,4 +316,66 @@ fn an_empty_folder_is_filled_and_readable_by_all_who_may() {
             .permissions()
     };
     assert_eq!(permissions("model.safetensors"), permissions("config.json"));
+}
+
+#[test]
+fn the_ids_at_a_texts_edges_are_kept_in_config_json_too() {
+    let ids = |folder: &Path| {
+        let config = json(&folder.join("config.json"));
+        (
+            config["bos_token_id"].clone(),
+            config["eos_token_id"].clone(),
+        )
+    };
+    let expected = ids(&fixture_path("gguf/hf"));
+    assert!(expected.0.is_u64() && expected.1.is_u64());
+    let place = tempfile::tempdir().unwrap();
+    let copied = SaveOptions {
+        source: Some(fixture_path("gguf/hf")),
+        ..SaveOptions::default()
+    };
+    for (fixture, options) in [
+        ("gguf/hf", copied),
+        ("gguf/tiny-llama-f32.gguf", SaveOptions::default()),
+    ] {
+        let folder = place.path().join(fixture);
+        open(fixture).save(&folder, &options).unwrap();
+        assert_eq!(ids(&folder), expected, "{fixture}");
+    }
+}
+
+#[test]
+fn biases_and_scaled_rotary_positions_survive() {
+    let mut config = LlamaConfig::llama3_2_1b();
+    (
+        config.vocab_size,
+        config.hidden_size,
+        config.intermediate_size,
+    ) = (50, 24, 40);
+    (
+        config.num_attention_heads,
+        config.num_key_value_heads,
+        config.head_dim,
+    ) = (3, 1, 8);
+    (
+        config.num_hidden_layers,
+        config.attention_bias,
+        config.mlp_bias,
+    ) = (2, true, true);
+    assert_ne!(config.rope, LlamaConfig::smollm2_135m().rope);
+    let model =
+        LlamaForCausalLM::from_source(&config, &mut RandomWeights::new(0.3, 5), &device()).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("model");
+    save(&model, &config, &folder, &SaveOptions::default()).unwrap();
+    let again = load(&folder, &device()).unwrap();
+    assert_eq!(again.config, config);
+    let (_, tensors) = stored(&folder);
+    assert_eq!(tensors["model.layers.1.mlp.down_proj.bias"].1, [24]);
+    let ids = Tensor::<2, Int>::from_ints([[3, 1, 4, 1, 5, 9]], &device());
+    let (ours, theirs) = (
+        model.forward(ids.clone(), &config),
+        again.model.forward(ids, &again.config),
+    );
+    assert_eq!(theirs.to_data(), ours.to_data());
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::write_json;
+use super::{Edges, write_json};
 use crate::{LlamaError, LoadedModel};
 
 /// What is copied from a source folder where it has it.
@@ -53,16 +53,18 @@ fn copy_files(
 
 /// Makes the companions of a model that has no such files, from a GGUF's
 /// metadata say.
-pub(super) fn write(loaded: &LoadedModel, folder: &Path) -> Result<(), LlamaError> {
-    if !loaded.end_ids.is_empty() {
-        // transformers writes a single id as a number.
-        let ids = match loaded.end_ids.as_slice() {
-            [id] => json!(id),
-            ids => json!(ids),
-        };
-        let path = folder.join("generation_config.json");
-        write_json(&path, &json!({ "eos_token_id": ids }))?;
-    }
+pub(super) fn write(loaded: &LoadedModel, edges: &Edges, folder: &Path) -> Result<(), LlamaError> {
+    // transformers writes a single id as a number.
+    let eos = match edges.eos.as_slice() {
+        [] => Value::Null,
+        [id] => json!(id),
+        ids => json!(ids),
+    };
+    let path = folder.join("generation_config.json");
+    write_json(
+        &path,
+        &json!({ "bos_token_id": edges.bos, "eos_token_id": eos }),
+    )?;
     let Some(tokenizer) = &loaded.tokenizer else {
         return Ok(());
     };

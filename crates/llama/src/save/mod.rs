@@ -5,7 +5,6 @@
 //! whatever happens on the way. Tensors leave the device one at a time.
 
 mod companions;
-mod config;
 mod options;
 mod shards;
 mod tensors;
@@ -16,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 pub use options::{SaveDtype, SaveOptions};
 
+use serde::Serialize;
+
+use crate::config::HuggingFaceConfig;
 use crate::{LlamaConfig, LlamaError, LlamaForCausalLM, LoadedModel};
 
 /// Writes `config.json` and the weights into a folder, which may exist if it is
@@ -60,8 +62,12 @@ pub fn save(
     folder: &Path,
     options: &SaveOptions,
 ) -> Result<(), LlamaError> {
+    let edges = match &options.source {
+        Some(source) => Edges::of_folder(source)?,
+        None => Edges::default(),
+    };
     whole(folder, |partial| {
-        write_model(model, config, partial, options)?;
+        write_model(model, config, &edges, partial, options)?;
         match &options.source {
             Some(source) => companions::copy(source, partial),
             None => Ok(()),
@@ -79,24 +85,58 @@ impl LoadedModel {
     /// # Errors
     /// As [`save`].
     pub fn save(&self, folder: &Path, options: &SaveOptions) -> Result<(), LlamaError> {
+        if options.source.is_some() {
+            return save(&self.model, &self.config, folder, options);
+        }
+        let edges = Edges::of_model(self);
         whole(folder, |partial| {
-            write_model(&self.model, &self.config, partial, options)?;
-            match &options.source {
-                Some(source) => companions::copy(source, partial),
-                None => companions::write(self, partial),
-            }
+            write_model(&self.model, &self.config, &edges, partial, options)?;
+            companions::write(self, &edges, partial)
         })
+    }
+}
+
+/// The ids that begin and end a text, which `config.json` holds too.
+#[derive(Default)]
+struct Edges {
+    bos: Option<u32>,
+    eos: Vec<u32>,
+}
+
+impl Edges {
+    /// As a folder's `config.json` has them, if it has one.
+    fn of_folder(folder: &Path) -> Result<Self, LlamaError> {
+        let path = folder.join("config.json");
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        let config = HuggingFaceConfig::read(&path)?;
+        Ok(Self {
+            bos: config.bos_token_id,
+            eos: config.end_ids(),
+        })
+    }
+
+    fn of_model(loaded: &LoadedModel) -> Self {
+        let bos = loaded.bos_token.as_ref().zip(loaded.tokenizer.as_ref());
+        Self {
+            bos: bos.and_then(|(token, tokenizer)| tokenizer.id(token)),
+            eos: loaded.end_ids.clone(),
+        }
     }
 }
 
 fn write_model(
     model: &LlamaForCausalLM,
     config: &LlamaConfig,
+    edges: &Edges,
     folder: &Path,
     options: &SaveOptions,
 ) -> Result<(), LlamaError> {
     let config_path = folder.join("config.json");
-    write_json(&config_path, &config::to_json(config, options.dtype))?;
+    let dtype = options.dtype.torch_name();
+    let file = HuggingFaceConfig::from_config(config, dtype, &edges.eos, edges.bos);
+    write_json(&config_path, &file)?;
     weights::write(model, folder, options)?;
     // The safetensors crate makes its files readable by their owner alone.
     let usual = fs::metadata(&config_path)
@@ -159,7 +199,10 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, LlamaError> {
 }
 
 /// Writes JSON as transformers does: indented, with a last newline.
-fn write_json(path: &Path, value: &serde_json::Value) -> Result<(), LlamaError> {
-    let text = format!("{value:#}\n");
-    fs::write(path, text).map_err(LlamaError::io(path))
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), LlamaError> {
+    let text = serde_json::to_string_pretty(value).map_err(|source| LlamaError::Json {
+        path: path.to_owned(),
+        source,
+    })?;
+    fs::write(path, text + "\n").map_err(LlamaError::io(path))
 }
