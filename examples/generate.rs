@@ -16,7 +16,7 @@ use serde::Serialize;
 /// The text is printed as it comes; --json prints one document at the end.
 #[derive(Parser)]
 struct Flags {
-    /// The model: a GGUF file or a Hugging Face folder
+    /// The model: a GGUF file, a Hugging Face folder, or a Hub id, ORG/NAME[@REVISION][:FILE.gguf]
     #[arg(long)]
     model: String,
     /// A folder with a PEFT adapter (adapter_config.json, adapter_model.safetensors); several add up
@@ -35,6 +35,9 @@ struct Flags {
     /// cpu, cuda:N or wgpu
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// The type of weights and activations: f32 or bf16; on a CPU bf16 is the slower one
+    #[arg(long, default_value = "f32")]
+    dtype: String,
     /// Print one JSON document: prompt_ids, token_ids (an end token included), logprobs
     /// (natural log under the model's own distribution, one per token), text, tokens_per_second
     #[arg(long)]
@@ -98,11 +101,11 @@ fn run(flags: &Flags) -> Result<(), ExampleError> {
     note_idle(&flags.sampling);
     let path = Path::new(&flags.model);
     let adapters = flags.adapter.iter().map(PathBuf::as_path);
-    let loaded = open_model(path, adapters, &device)?;
+    let loaded = open_model(path, adapters, device::precision(&flags.dtype)?, &device)?;
     let prompt_ids;
     (prompt_ids, options.end_ids) = prompt(flags, path, &loaded)?;
     if flags.max_new_tokens.is_none() {
-        let free = loaded.config.max_position_embeddings;
+        let free = loaded.config.context_length();
         let free = free.saturating_sub(prompt_ids.len());
         options.max_new_tokens = options.max_new_tokens.min(free).max(1);
     }

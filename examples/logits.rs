@@ -17,7 +17,7 @@ use safetensors::tensor::{Dtype, TensorView};
 /// crates/testkit/python/check_peft.py compares with PEFT.
 #[derive(Parser)]
 struct Flags {
-    /// The model: a GGUF file or a Hugging Face folder
+    /// The model: a GGUF file, a Hugging Face folder, or a Hub id, ORG/NAME[@REVISION][:FILE.gguf]
     #[arg(long)]
     model: PathBuf,
     /// A folder with a PEFT adapter (adapter_config.json, adapter_model.safetensors); several add up
@@ -32,6 +32,9 @@ struct Flags {
     /// cpu, cuda:N or wgpu
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// The type of weights and activations: f32 or bf16; on a CPU bf16 is the slower one
+    #[arg(long, default_value = "f32")]
+    dtype: String,
 }
 
 fn main() -> ExitCode {
@@ -42,7 +45,12 @@ fn main() -> ExitCode {
 fn run(flags: &Flags) -> Result<(), ExampleError> {
     let device = device::parse(&flags.device)?;
     let adapters = flags.adapter.iter().map(PathBuf::as_path);
-    let loaded = open_model(&flags.model, adapters, &device)?;
+    let loaded = open_model(
+        &flags.model,
+        adapters,
+        device::precision(&flags.dtype)?,
+        &device,
+    )?;
     check(&flags.prompt_ids, &loaded.config)?;
     let ids: Vec<i64> = flags.prompt_ids.iter().map(|&id| id.into()).collect();
     let shape = [1, ids.len()];

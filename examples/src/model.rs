@@ -3,27 +3,29 @@
 use std::path::Path;
 
 use anneal_data::MicroBatch;
-use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadedModel, load};
+use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadOptions, LoadedModel, Precision, load_with};
 use anneal_peft::{load_adapter, merge};
-use anneal_train::TokenLoss;
+use anneal_train::{ProgressReport, TokenLoss};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::ExampleError;
+use crate::{ExampleError, resolve_model};
 
-/// Loads a model, and adapters onto it if any are given.
+/// Loads a model, from a path or a Hub id, and adapters onto it if any are given.
 ///
 /// Several add up, as PEFT's do that are active at once. A layer carries one:
 /// all but the last are merged into the weights, in f32, and rounded to the
 /// type of the weights.
 ///
 /// # Errors
-/// What [`load`], [`load_adapter`] and [`merge`] refuse.
+/// What [`resolve_model`], [`load_with`], [`load_adapter`] and [`merge`] refuse.
 pub fn open_model<'a>(
     model: &Path,
     adapters: impl IntoIterator<Item = &'a Path>,
+    precision: Precision,
     device: &Device,
 ) -> Result<LoadedModel, ExampleError> {
-    let mut loaded = load(model, device)?;
+    let path = resolve_model(model, ProgressReport::Auto)?;
+    let mut loaded = load_with(&path, &LoadOptions { precision }, device)?;
     let mut adapters = adapters.into_iter().peekable();
     while let Some(adapter) = adapters.next() {
         let (model, _, report) = load_adapter(loaded.model, adapter)?;

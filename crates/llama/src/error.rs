@@ -76,6 +76,90 @@ pub enum LlamaError {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder whose weights are pickled, which runs whatever is in them.
+    #[error(
+        "{path}: the weights are in {found}, a pickle, which is not read; convert them: transformers' save_pretrained writes model.safetensors"
+    )]
+    PickledWeights {
+        /// The folder.
+        path: PathBuf,
+        /// The file.
+        found: &'static str,
+    },
+    /// A folder for a model that holds files already.
+    #[error("{path}: there is something already; a model is saved to a new or empty folder")]
+    OutputInUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A model that can't be saved without losing its adapter.
+    #[error("{layer} carries an adapter; merge it first, or save the adapter by itself")]
+    Adapted {
+        /// The path of the first adapted parameter.
+        layer: String,
+    },
+    /// A weight that is infinite or NaN, or that a narrower type can't hold.
+    #[error("{tensor} holds a value that is not finite in {dtype}; it is not saved")]
+    Unsavable {
+        /// The tensor.
+        tensor: String,
+        /// The type in the file.
+        dtype: &'static str,
+    },
+    /// The Hub answers, but not with the file.
+    #[cfg(feature = "hub")]
+    #[error("{id}: {endpoint} answered {status} for {file}: {advice}")]
+    HubStatus {
+        /// The id.
+        id: String,
+        /// The server.
+        endpoint: String,
+        /// HTTP's status code.
+        status: u16,
+        /// The file asked for.
+        file: String,
+        /// What the code means there, and what to do.
+        advice: &'static str,
+    },
+    /// The network failed, for all retries.
+    #[cfg(feature = "hub")]
+    #[error("{id}: {file} can't be fetched from {endpoint}: {source}")]
+    HubDownload {
+        /// The id.
+        id: String,
+        /// The server.
+        endpoint: String,
+        /// The file asked for.
+        file: String,
+        /// The last failure.
+        source: Box<hf_hub::api::sync::ApiError>,
+    },
+    /// A repository that lacks what a model needs.
+    #[cfg(feature = "hub")]
+    #[error("{id}: {file} {what}")]
+    HubFile {
+        /// The id.
+        id: String,
+        /// The file.
+        file: String,
+        /// What is wrong with it and what was expected.
+        what: String,
+    },
+    /// A file that is not in the cache, where the network may not be asked.
+    #[cfg(feature = "hub")]
+    #[error("{id}: {file} is not in {cache}, and the Hub may not be asked (HF_HUB_OFFLINE)")]
+    HubOffline {
+        /// The id.
+        id: String,
+        /// The file.
+        file: String,
+        /// The cache.
+        cache: PathBuf,
+    },
+    /// No folder for the Hub's files.
+    #[cfg(feature = "hub")]
+    #[error("there is no home folder to cache models of the Hub in; set HF_HOME or HF_HUB_CACHE")]
+    HubCache,
     /// A GGUF file that ends early or contradicts itself.
     #[error("{path}: damaged GGUF at byte {offset}: {what}")]
     Gguf {
@@ -214,6 +298,14 @@ pub enum LlamaError {
         /// The place of the token in the sequence, from zero; the prompt counts.
         position: usize,
     },
+}
+
+impl LlamaError {
+    /// For `map_err` on file operations.
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
 }
 
 fn list(problems: &[Problem]) -> String {

@@ -13,9 +13,12 @@ mod cache;
 mod config;
 mod error;
 mod generate;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod load;
 mod model;
 mod precision;
+mod save;
 mod segments;
 mod tokenizer;
 mod weights;
@@ -32,6 +35,7 @@ pub use model::{
     Attention, DecoderLayer, LlamaForCausalLM, LlamaModel, Mlp, Positions, RmsNorm, RotaryTables,
 };
 pub use precision::Precision;
+pub use save::{SaveDtype, SaveOptions, save};
 pub use segments::Segments;
 pub use tokenizer::{TextStream, Tokenizer};
 pub use weights::{Problem, RandomWeights, TensorSource};

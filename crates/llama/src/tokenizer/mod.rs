@@ -2,6 +2,7 @@
 
 mod byte_level;
 mod gguf;
+mod json;
 mod stages;
 mod stream;
 
