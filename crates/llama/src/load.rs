@@ -17,7 +17,8 @@ pub struct LoadedModel {
     pub model: LlamaForCausalLM,
     /// Its dimensions and constants.
     pub config: LlamaConfig,
-    /// Absent where a folder has no `tokenizer.json`.
+    /// Absent where a folder has neither `tokenizer.json` nor
+    /// `tokenizer.model`.
     pub tokenizer: Option<Tokenizer>,
     /// The Jinja chat template, if the files hold one.
     pub chat_template: Option<String>,
@@ -74,7 +75,7 @@ fn from_gguf(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> {
     }
     let file = GgufFile::open(path)?;
     let config = file.config()?;
-    let tokenizer = Tokenizer::from_gguf(&file)?;
+    let tokenizer = Tokenizer::from_metadata(&file)?;
     let model =
         LlamaForCausalLM::from_source(&config, &mut GgufWeights::new(&file, &config), device)?;
     let id = |key: &str| {
@@ -111,7 +112,6 @@ fn from_folder(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> 
     let config = raw.resolve(&config_path)?;
     let model =
         LlamaForCausalLM::from_source(&config, &mut SafetensorsFolder::open(path)?, device)?;
-    let tokenizer = path.join("tokenizer.json");
     let settings = optional_json(&path.join("tokenizer_config.json"))?;
     let generation = optional_json(&path.join("generation_config.json"))?;
     let token = |key: &str| {
@@ -134,11 +134,7 @@ fn from_folder(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> 
     let end_ids = serde_json::from_value(generation["eos_token_id"].clone());
     Ok(LoadedModel {
         model,
-        tokenizer: if tokenizer.exists() {
-            Some(Tokenizer::from_file(&tokenizer)?)
-        } else {
-            None
-        },
+        tokenizer: Tokenizer::from_folder(path)?,
         chat_template,
         bos_token: token("bos_token"),
         eos_token: token("eos_token"),
