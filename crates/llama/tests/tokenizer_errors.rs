@@ -168,11 +168,11 @@ fn metadata_that_cannot_be_used_is_named() {
         ),
         (
             with(by_scores(), "token_type", Ints(vec![1, 3, 3, 1, 1, 1])),
-            "tokenizer.ggml.tokens: no token is of type 2 (unknown) and none of type 6",
+            "no token is of type 2 (unknown) and none of type 6",
         ),
         (
             with(by_scores(), "token_type", Ints(vec![2, 3, 3, 6, 1, 1])),
-            "tokenizer.ggml.tokens: token 3 is a byte but is spelt \"a\"",
+            "token 3 is a byte but is spelt \"a\"",
         ),
         (
             with(
@@ -304,7 +304,7 @@ fn a_sentencepiece_file_that_cannot_be_used_says_why() {
     let kind = [&whole, &[0x0A, 2, 0x18, 7][..]].concat();
     assert!(model_error(&kind).contains("token 480: type 7; expected 1 to 6"));
     let wrong = [&whole, &[0x0B][..]].concat();
-    let place = format!("byte {}: field type 3", whole.len() + 1);
+    let place = format!("byte {}: a field of type 3", whole.len() + 1);
     assert!(model_error(&wrong).contains(&place));
 }
 

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use serde::Deserialize;
 use tokenizers::pre_tokenizers::metaspace::PrependScheme;
+use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{DecoderWrapper, ModelWrapper};
 
 use super::Tokenizer;
 use super::model_file::ModelFile;
 use super::sentencepiece;
-use super::vocabulary::around;
+use super::vocabulary::{around, fail};
 use crate::LlamaError;
 
 /// The settings of `tokenizer_config.json` that change ids.
@@ -54,24 +55,15 @@ impl Tokenizer {
         let settings = settings(&config)?;
         if json.exists() {
             let mut tokenizer = Self::from_file(&json)?;
-            let fail = |e: tokenizers::Error| LlamaError::Tokenizer {
-                path: json.clone(),
-                what: e.to_string(),
-            };
             if settings.is_llama_class() && is_sentencepiece(&tokenizer.inner) {
-                let prefix = settings.prefix();
-                sentencepiece::set_spaces(&mut tokenizer.inner, prefix).map_err(fail)?;
+                sentencepiece::set_spaces(&json, &mut tokenizer.inner, settings.prefix())?;
             }
             Ok(Some(tokenizer))
         } else if model.exists() {
-            let file = ModelFile::read(&model)?;
-            let built = file.build(settings.prefix()).and_then(|mut inner| {
-                let around = settings.around(&inner)?;
-                inner.with_post_processor(Some(around));
-                Ok(Self::new(inner))
-            });
-            let fail = |what| LlamaError::Tokenizer { path: model, what };
-            built.map(Some).map_err(fail)
+            let mut inner = ModelFile::read(&model)?.build(&model, settings.prefix())?;
+            let around = settings.around(&model, &inner)?;
+            inner.with_post_processor(Some(around));
+            Ok(Some(Self::new(inner)))
         } else {
             Ok(None)
         }
@@ -95,8 +87,9 @@ impl Settings {
 
     fn around(
         &self,
+        path: &Path,
         inner: &tokenizers::Tokenizer,
-    ) -> Result<tokenizers::processors::template::TemplateProcessing, String> {
+    ) -> Result<TemplateProcessing, LlamaError> {
         let token = |wanted: bool, named: &Option<Token>, usual: &str| {
             let text = match named {
                 Some(Token::Text(text) | Token::Added { content: text }) => text,
@@ -106,12 +99,13 @@ impl Settings {
                 return Ok(None);
             }
             let id = inner.token_to_id(text);
-            let id = id.ok_or_else(|| format!("{text:?} surrounds texts but is no token"))?;
-            Ok::<_, String>(Some((id, text.to_owned())))
+            let what = || fail(path, format!("{text:?} surrounds texts but is no token"));
+            let id = id.ok_or_else(what)?;
+            Ok::<_, LlamaError>(Some((id, text.to_owned())))
         };
         let bos = token(self.add_bos_token.unwrap_or(true), &self.bos_token, "<s>")?;
         let eos = token(self.add_eos_token.unwrap_or(false), &self.eos_token, "</s>")?;
-        around(bos, eos)
+        around(path, bos, eos)
     }
 }
 

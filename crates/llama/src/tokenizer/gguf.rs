@@ -7,7 +7,7 @@ use tokenizers::pre_tokenizers::metaspace::PrependScheme;
 use super::Tokenizer;
 use super::pre_tokenizer::{NAMES, Rule};
 use super::sentencepiece;
-use super::vocabulary::{Kind, Piece, added_tokens, around, duplicate};
+use super::vocabulary::{Kind, Piece, added_tokens, around, duplicate, fail};
 use crate::LlamaError;
 use crate::weights::{GgufFile, GgufValue};
 
@@ -53,8 +53,8 @@ fn byte_level(file: &GgufFile) -> Result<Parts, LlamaError> {
         .vocab_and_merges(vocabulary, merges)
         .ignore_merges(rule.ignore_merges)
         .build();
-    let mut inner = tokenizers::Tokenizer::new(model.map_err(|e| fail(file, e.to_string()))?);
-    inner.with_pre_tokenizer(Some(rule.build().map_err(|e| fail(file, e.to_string()))?));
+    let mut inner = tokenizers::Tokenizer::new(model.map_err(|e| fail(file.path(), e))?);
+    inner.with_pre_tokenizer(Some(rule.build().map_err(|e| fail(file.path(), e))?));
     inner.with_decoder(Some(ByteLevel::default()));
     Ok((inner, pieces, rule.adds_bos))
 }
@@ -68,8 +68,7 @@ fn by_scores(file: &GgufFile) -> Result<Parts, LlamaError> {
     } else {
         PrependScheme::Never
     };
-    let inner = sentencepiece::build(&pieces, unknown, prefix)
-        .map_err(|what| fail(file, format!("{TOKENS}: {what}")))?;
+    let inner = sentencepiece::build(file.path(), &pieces, unknown, prefix)?;
     Ok((inner, pieces, true))
 }
 
@@ -104,7 +103,7 @@ fn finish(
         Ok(token)
     };
     let (bos, eos) = (token("bos", bos, adds_bos)?, token("eos", eos, false)?);
-    let around = around(bos, eos).map_err(|what| fail(file, what))?;
+    let around = around(file.path(), bos, eos)?;
     inner.with_post_processor(Some(around));
     Ok(Tokenizer::new(inner))
 }
@@ -137,7 +136,7 @@ fn pieces(file: &GgufFile, scores: Option<&[f32]>) -> Result<Vec<Piece>, LlamaEr
         Some((first, again)) => {
             let text = &pieces[first].text;
             Err(fail(
-                file,
+                file.path(),
                 format!("{TOKENS}[{again}] is {text:?}, which is also token {first}"),
             ))
         }
@@ -226,11 +225,4 @@ fn same_length(
     }
     let expected = format!("one {what} for each of the {tokens} tokens");
     Err(file.refuse(key, &format!("a list of {found}"), &expected))
-}
-
-fn fail(file: &GgufFile, what: String) -> LlamaError {
-    LlamaError::Tokenizer {
-        path: file.path().to_owned(),
-        what,
-    }
 }

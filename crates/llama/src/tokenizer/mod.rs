@@ -45,10 +45,7 @@ impl Tokenizer {
     /// # Errors
     /// [`LlamaError::Tokenizer`] if the file is missing or does not parse.
     pub fn from_file(path: &Path) -> Result<Self, LlamaError> {
-        let fail = |e: tokenizers::Error| LlamaError::Tokenizer {
-            path: path.to_owned(),
-            what: e.to_string(),
-        };
+        let fail = |e| vocabulary::fail(path, e);
         let mut inner = tokenizers::Tokenizer::from_file(path).map_err(fail)?;
         inner.with_truncation(None).map_err(fail)?;
         inner.with_padding(None);

@@ -8,7 +8,7 @@ use std::path::Path;
 use tokenizers::pre_tokenizers::metaspace::PrependScheme;
 
 use super::sentencepiece;
-use super::vocabulary::{Kind, Piece, added_tokens, duplicate};
+use super::vocabulary::{Kind, Piece, added_tokens, duplicate, fail};
 use crate::LlamaError;
 
 /// `TrainerSpec.model_type` of the one kind of model that Llamas use.
@@ -30,32 +30,23 @@ impl ModelFile {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(&bytes).map_err(|what| LlamaError::Tokenizer {
-            path: path.to_owned(),
-            what,
-        })
-    }
-
-    fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut file = Self::default();
-        let mut fields = Fields::new(bytes, 0);
+        let mut fields = Fields::new(path, &bytes, 0);
         while let Some((number, field)) = fields.next()? {
             match (number, field) {
-                (1, Field::Bytes(bytes, at)) => {
-                    let id = file.pieces.len();
-                    let piece = piece(bytes, at).map_err(|what| format!("token {id}: {what}"))?;
+                (1, Field::Message(fields)) => {
+                    let piece = piece(fields, file.pieces.len())?;
                     file.pieces.push(piece);
                 }
-                (2, Field::Bytes(bytes, at)) => file.trainer(bytes, at)?,
-                (3, Field::Bytes(bytes, at)) => file.normalizer(bytes, at)?,
+                (2, Field::Message(fields)) => file.trainer(fields)?,
+                (3, Field::Message(fields)) => file.normalizer(fields)?,
                 _ => {}
             }
         }
         Ok(file)
     }
 
-    fn trainer(&mut self, bytes: &[u8], at: usize) -> Result<(), String> {
-        let mut fields = Fields::new(bytes, at);
+    fn trainer(&mut self, mut fields: Fields<'_>) -> Result<(), LlamaError> {
         while let Some((number, field)) = fields.next()? {
             if let (3, Field::Number(kind)) = (number, field) {
                 self.model_type = Some(kind);
@@ -64,11 +55,10 @@ impl ModelFile {
         Ok(())
     }
 
-    fn normalizer(&mut self, bytes: &[u8], at: usize) -> Result<(), String> {
-        let mut fields = Fields::new(bytes, at);
+    fn normalizer(&mut self, mut fields: Fields<'_>) -> Result<(), LlamaError> {
         while let Some((number, field)) = fields.next()? {
             match (number, field) {
-                (2, Field::Bytes(map, _)) => self.has_character_map = !map.is_empty(),
+                (2, Field::Message(map)) => self.has_character_map = !map.rest.is_empty(),
                 (3, Field::Number(flag)) => self.prefix = Some(flag != 0),
                 _ => {}
             }
@@ -77,64 +67,66 @@ impl ModelFile {
     }
 
     /// The tokenizer with its added tokens; `prefix` is what a folder asks for.
-    pub(super) fn build(&self, prefix: PrependScheme) -> Result<tokenizers::Tokenizer, String> {
+    pub(super) fn build(
+        &self,
+        path: &Path,
+        prefix: PrependScheme,
+    ) -> Result<tokenizers::Tokenizer, LlamaError> {
         match self.model_type {
             Some(BPE) => {}
             Some(found) => {
-                return Err(format!(
-                    "a SentencePiece model of type {found}; expected 2 (BPE)"
-                ));
+                let what = format!("a SentencePiece model of type {found}; expected 2 (BPE)");
+                return Err(fail(path, what));
             }
             None => {
-                return Err(
+                return Err(fail(
+                    path,
                     "no model type is given: a unigram model, or a file that is cut off; \
-                     expected type 2 (BPE)"
-                        .into(),
-                );
+                     expected type 2 (BPE)",
+                ));
             }
         }
         if self.has_character_map {
-            return Err(
+            return Err(fail(
+                path,
                 "the model rewrites characters before it merges; expected none \
-                 (normalization rule \"identity\")"
-                    .into(),
-            );
+                 (normalization rule \"identity\")",
+            ));
         }
         if let Some((first, again)) = duplicate(&self.pieces) {
             let text = &self.pieces[first].text;
-            return Err(format!(
-                "token {again} is {text:?}, which is also token {first}"
-            ));
+            let what = format!("token {again} is {text:?}, which is also token {first}");
+            return Err(fail(path, what));
         }
         let prefix = match self.prefix {
             Some(false) => PrependScheme::Never,
             _ => prefix,
         };
-        let mut tokenizer = sentencepiece::build(&self.pieces, None, prefix)?;
+        let mut tokenizer = sentencepiece::build(path, &self.pieces, None, prefix)?;
         tokenizer.add_tokens(&added_tokens(&self.pieces, &[]));
         Ok(tokenizer)
     }
 }
 
-fn piece(bytes: &[u8], at: usize) -> Result<Piece, String> {
+/// The token whose fields are these; `id` is its place.
+fn piece(mut fields: Fields<'_>, id: usize) -> Result<Piece, LlamaError> {
     let mut piece = Piece {
         text: String::new(),
         kind: Kind::Normal,
         score: 0.0,
     };
-    let mut fields = Fields::new(bytes, at);
+    let wrong = |path, what: String| fail(path, format!("token {id}: {what}"));
     while let Some((number, field)) = fields.next()? {
         match (number, field) {
-            (1, Field::Bytes(text, at)) => {
-                let text = std::str::from_utf8(text);
-                piece.text = text
-                    .map_err(|_| format!("byte {at}: not UTF-8"))?
-                    .to_owned();
+            (1, Field::Message(text)) => {
+                let text = std::str::from_utf8(text.rest);
+                let text = text.map_err(|e| wrong(fields.path, e.to_string()))?;
+                piece.text = text.to_owned();
             }
             (2, Field::Four(score)) => piece.score = f32::from_le_bytes(score),
             (3, Field::Number(kind)) => {
                 piece.kind = Kind::from_number(kind)
-                    .ok_or_else(|| format!("type {kind}; expected 1 to 6"))?;
+                    .ok_or_else(|| wrong(fields.path, format!("type {kind}; expected 1 to 6")))?;
             }
             _ => {}
         }
@@ -142,10 +134,8 @@ fn piece(bytes: &[u8], at: usize) -> Result<Piece, String> {
     if piece.score.is_finite() {
         Ok(piece)
     } else {
-        Err(format!(
-            "its score is {}; expected a finite number",
-            piece.score
-        ))
+        let what = format!("score {}; expected a finite number", piece.score);
+        Err(wrong(fields.path, what))
     }
 }
 
@@ -153,25 +143,26 @@ fn piece(bytes: &[u8], at: usize) -> Result<Piece, String> {
 enum Field<'a> {
     Number(u64),
     Four([u8; 4]),
-    /// A text or message, and where in the file it begins.
-    Bytes(&'a [u8], usize),
+    /// A message, or bytes or text that look like one from outside.
+    Message(Fields<'a>),
     /// Eight bytes, which nothing here uses.
     Eight,
 }
 
 /// The fields of one message.
 struct Fields<'a> {
+    path: &'a Path,
     rest: &'a [u8],
     /// Where `rest` begins in the file.
     at: usize,
 }
 
 impl<'a> Fields<'a> {
-    fn new(rest: &'a [u8], at: usize) -> Self {
-        Self { rest, at }
+    fn new(path: &'a Path, rest: &'a [u8], at: usize) -> Self {
+        Self { path, rest, at }
     }
 
-    fn next(&mut self) -> Result<Option<(u64, Field<'a>)>, String> {
+    fn next(&mut self) -> Result<Option<(u64, Field<'a>)>, LlamaError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -185,7 +176,7 @@ impl<'a> Fields<'a> {
             2 => {
                 let length = self.number()?;
                 let at = self.at;
-                Field::Bytes(self.take(length)?, at)
+                Field::Message(Self::new(self.path, self.take(length)?, at))
             }
             5 => {
                 let mut four = [0; 4];
@@ -193,21 +184,20 @@ impl<'a> Fields<'a> {
                 Field::Four(four)
             }
             kind => {
-                let at = self.at;
-                return Err(format!(
-                    "byte {at}: field type {kind}; expected 0, 1, 2 or 5"
-                ));
+                let found = format!("a field of type {kind}; expected 0, 1, 2 or 5");
+                return Err(self.damaged(&found));
             }
         };
         Ok(Some((tag >> 3, field)))
     }
 
-    fn take(&mut self, count: u64) -> Result<&'a [u8], String> {
+    fn take(&mut self, count: u64) -> Result<&'a [u8], LlamaError> {
         let left = self.rest.len();
         let fits = usize::try_from(count).ok().filter(|&count| count <= left);
         let count = fits.ok_or_else(|| {
-            let at = self.at;
-            format!("byte {at}: a field of {count} bytes, but {left} are left: the file is cut off")
+            self.damaged(&format!(
+                "a field of {count} bytes, but {left} are left: the file is cut off"
+            ))
         })?;
         let (taken, rest) = self.rest.split_at(count);
         self.rest = rest;
@@ -216,7 +206,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Seven bits a byte, the lowest first; the eighth says that more follow.
-    fn number(&mut self) -> Result<u64, String> {
+    fn number(&mut self) -> Result<u64, LlamaError> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.take(1)?[0];
@@ -225,6 +215,10 @@ impl<'a> Fields<'a> {
                 return Ok(number);
             }
         }
-        Err(format!("byte {}: a number of more than ten bytes", self.at))
+        Err(self.damaged("a number of more than ten bytes"))
+    }
+
+    fn damaged(&self, what: &str) -> LlamaError {
+        fail(self.path, format!("byte {}: {what}", self.at))
     }
 }

@@ -12,6 +12,7 @@
 //! `tokenizer.json` files write it after special tokens too.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use tokenizers::decoders::byte_fallback::ByteFallback;
 use tokenizers::decoders::fuse::Fuse;
@@ -20,9 +21,10 @@ use tokenizers::decoders::strip::Strip;
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 use tokenizers::normalizers::Replace;
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
-use tokenizers::{DecoderWrapper, Error, NormalizerWrapper};
+use tokenizers::{DecoderWrapper, NormalizerWrapper};
 
-use super::vocabulary::{Kind, Piece};
+use super::vocabulary::{Kind, Piece, fail};
+use crate::LlamaError;
 
 /// How SentencePiece writes a space.
 const SPACE: char = '▁';
@@ -30,30 +32,30 @@ const SPACE: char = '▁';
 /// claim any: real tokens have at most some dozen characters.
 const LONGEST: usize = 1024;
 
-/// The tokenizer of a vocabulary, without its added tokens; or what is wrong.
+/// The tokenizer of a vocabulary from a file, without its added tokens.
 pub(super) fn build(
+    path: &Path,
     pieces: &[Piece],
     unknown: Option<u32>,
     prefix: PrependScheme,
-) -> Result<tokenizers::Tokenizer, String> {
-    let byte_fallback = has_bytes(pieces)?;
+) -> Result<tokenizers::Tokenizer, LlamaError> {
+    let byte_fallback = has_bytes(path, pieces)?;
     let unknown = unknown.map(|id| id as usize).or_else(|| {
         let mut kinds = pieces.iter().map(|piece| piece.kind);
         kinds.position(|kind| kind == Kind::Unknown)
     });
     if unknown.is_none() && !byte_fallback {
-        return Err(
+        return Err(fail(
+            path,
             "no token is of type 2 (unknown) and none of type 6 (byte): text outside the \
-             vocabulary could not be written; expected one or the other"
-                .into(),
-        );
+             vocabulary could not be written; expected one or the other",
+        ));
     }
     let long = pieces.iter().position(|p| p.text.chars().count() > LONGEST);
     if let Some(id) = long {
         let length = pieces[id].text.chars().count();
-        return Err(format!(
-            "token {id} has {length} characters; at most {LONGEST} are expected"
-        ));
+        let what = format!("token {id} has {length} characters; at most {LONGEST} are expected");
+        return Err(fail(path, what));
     }
     let vocabulary: Vocab = pieces
         .iter()
@@ -67,19 +69,21 @@ pub(super) fn build(
     if let Some(piece) = unknown.and_then(|id| pieces.get(id)) {
         builder = builder.unk_token(piece.text.clone());
     }
-    let model = builder.build().map_err(|e| e.to_string())?;
+    let model = builder.build().map_err(|e| fail(path, e))?;
     let mut tokenizer = tokenizers::Tokenizer::new(model);
-    set_spaces(&mut tokenizer, prefix).map_err(|e| e.to_string())?;
+    set_spaces(path, &mut tokenizer, prefix)?;
     Ok(tokenizer)
 }
 
 /// Writes spaces as ▁ on the way in and back on the way out.
 pub(super) fn set_spaces(
+    path: &Path,
     tokenizer: &mut tokenizers::Tokenizer,
     prefix: PrependScheme,
-) -> Result<(), Error> {
+) -> Result<(), LlamaError> {
+    let replace = Replace::new(SPACE.to_string(), " ").map_err(|e| fail(path, e))?;
     let mut steps: Vec<DecoderWrapper> = vec![
-        Replace::new(SPACE.to_string(), " ")?.into(),
+        replace.into(),
         ByteFallback::new().into(),
         Fuse::new().into(),
     ];
@@ -93,15 +97,17 @@ pub(super) fn set_spaces(
 }
 
 /// Whether there is a token for every byte; some but not all is an error.
-fn has_bytes(pieces: &[Piece]) -> Result<bool, String> {
+fn has_bytes(path: &Path, pieces: &[Piece]) -> Result<bool, LlamaError> {
     let mut found = [false; 256];
     for (id, piece) in pieces.iter().enumerate() {
         if piece.kind == Kind::Byte {
             let byte = (0..=255u8).find(|b| piece.text == format!("<0x{b:02X}>"));
             let byte = byte.ok_or_else(|| {
                 let text = &piece.text;
-                format!(
-                    "token {id} is a byte but is spelt {text:?}; expected \"<0x00>\" to \"<0xFF>\""
+                let expected = "expected \"<0x00>\" to \"<0xFF>\"";
+                fail(
+                    path,
+                    format!("token {id} is a byte but is spelt {text:?}; {expected}"),
                 )
             })?;
             found[usize::from(byte)] = true;
@@ -110,9 +116,10 @@ fn has_bytes(pieces: &[Piece]) -> Result<bool, String> {
     match found.iter().position(|&found| !found) {
         None => Ok(true),
         Some(0) if found.iter().all(|&found| !found) => Ok(false),
-        Some(missing) => Err(format!(
-            "the token of type 6 (byte) \"<0x{missing:02X}>\" is missing; expected all 256 or none"
-        )),
+        Some(missing) => {
+            let missing = format!("the token of type 6 (byte) \"<0x{missing:02X}>\" is missing");
+            Err(fail(path, format!("{missing}; expected all 256 or none")))
+        }
     }
 }
 

@@ -1,7 +1,11 @@
 //! A vocabulary as GGUF metadata and SentencePiece files list it.
 
+use std::path::Path;
+
 use tokenizers::AddedToken;
 use tokenizers::processors::template::{SpecialToken, TemplateProcessing};
+
+use crate::LlamaError;
 
 /// What a token is for; the numbers are those of both formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,15 +67,21 @@ pub(super) fn duplicate(pieces: &[Piece]) -> Option<(usize, usize)> {
         .find_map(|(id, piece)| Some((seen.insert(piece.text.as_str(), id)?, id)))
 }
 
+/// An error about the tokenizer in a file.
+pub(super) fn fail(path: &Path, what: impl ToString) -> LlamaError {
+    LlamaError::Tokenizer {
+        path: path.to_owned(),
+        what: what.to_string(),
+    }
+}
+
 /// Writes the begin and end tokens around a text that asks for special tokens;
 /// each is an id and its text.
-///
-/// # Errors
-/// The builder's reason.
 pub(super) fn around(
+    path: &Path,
     bos: Option<(u32, String)>,
     eos: Option<(u32, String)>,
-) -> Result<TemplateProcessing, String> {
+) -> Result<TemplateProcessing, LlamaError> {
     // The template names its tokens "bos" and "eos", whatever they are spelt.
     let template = match (&bos, &eos) {
         (Some(_), Some(_)) => "bos $A eos",
@@ -85,10 +95,11 @@ pub(super) fn around(
         .filter_map(|(name, token)| token.map(|(id, text)| (name, id, text)))
         .map(|(name, id, text)| SpecialToken::new(name.to_owned(), vec![id], vec![text]))
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| e.to_string())?;
+        .map_err(|e| fail(path, e))?;
     TemplateProcessing::builder()
-        .try_single(template)?
+        .try_single(template)
+        .map_err(|e| fail(path, e))?
         .special_tokens(tokens)
         .build()
-        .map_err(|e| e.to_string())
+        .map_err(|e| fail(path, e))
 }

@@ -16,8 +16,12 @@ fn bytes() -> impl Iterator<Item = Piece> {
     (0..=255u8).map(|b| piece(&format!("<0x{b:02X}>"), Kind::Byte, 0.0))
 }
 
+fn built(pieces: &[Piece], prefix: PrependScheme) -> Result<tokenizers::Tokenizer, LlamaError> {
+    build(Path::new("a.gguf"), pieces, None, prefix)
+}
+
 fn refusal(pieces: &[Piece]) -> String {
-    build(pieces, None, PrependScheme::First).unwrap_err()
+    built(pieces, PrependScheme::First).unwrap_err().to_string()
 }
 
 #[test]
@@ -50,7 +54,7 @@ fn text_that_spells_a_control_token_stays_text() {
     {
         pieces.push(piece(text, Kind::Normal, -(i as f32) - 1.0));
     }
-    let mut tokenizer = build(&pieces, None, PrependScheme::Never).unwrap();
+    let mut tokenizer = built(&pieces, PrependScheme::Never).unwrap();
     tokenizer.add_special_tokens(&added_tokens(&pieces, &[]));
     let tokenizer = super::super::Tokenizer::new(tokenizer);
     assert_eq!(tokenizer.encode("</s>", false).unwrap(), [1]);
@@ -64,7 +68,7 @@ fn without_byte_tokens_unknown_text_is_one_unknown_token() {
         piece("a", Kind::Normal, -1.0),
         piece("▁", Kind::Normal, -2.0),
     ];
-    let tokenizer = build(&pieces, None, PrependScheme::Never).unwrap();
+    let tokenizer = built(&pieces, PrependScheme::Never).unwrap();
     let ids = tokenizer.encode("axyza", false).unwrap();
     assert_eq!(ids.get_ids(), [1, 0, 1]);
 }
