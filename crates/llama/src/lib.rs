@@ -6,6 +6,9 @@
 //! messages speak one language. [`load`] reads a Hugging Face folder or a GGUF
 //! file into a [`LoadedModel`]; [`generate`] continues prompts greedily.
 //!
+//! A [`Tokenizer`] is read from either, in both kinds that Llamas have, and a
+//! [`TextStream`] turns tokens into text as they come.
+//!
 //! Every linear layer calls `anneal_peft`'s adapted forward, so an adapter
 //! attached to the model trains and runs in activation space.
 

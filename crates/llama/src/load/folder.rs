@@ -36,12 +36,7 @@ pub(super) fn load(
         Some(ids) => ids,
         None => raw.end_ids(),
     };
-    let tokenizer = folder.join("tokenizer.json");
-    let tokenizer = if tokenizer.exists() {
-        Some(Tokenizer::from_file(&tokenizer)?)
-    } else {
-        None
-    };
+    let tokenizer = Tokenizer::from_folder(folder)?;
     refuse_pickles(folder)?;
     let mut weights = SafetensorsFolder::open(folder)?;
     let model =

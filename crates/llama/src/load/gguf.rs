@@ -27,7 +27,7 @@ pub(super) fn load(
     }
     let file = GgufFile::open(path)?;
     let config = file.config()?;
-    let tokenizer = Tokenizer::from_gguf(&file)?;
+    let tokenizer = Tokenizer::from_metadata(&file)?;
     let model = LlamaForCausalLM::from_source_with(
         &config,
         &mut GgufWeights::new(&file, &config),

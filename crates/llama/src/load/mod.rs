@@ -19,7 +19,8 @@ pub struct LoadedModel {
     pub model: LlamaForCausalLM,
     /// Its dimensions and constants.
     pub config: LlamaConfig,
-    /// Absent where a folder has no `tokenizer.json`.
+    /// Absent where a folder has neither `tokenizer.json` nor
+    /// `tokenizer.model`.
     pub tokenizer: Option<Tokenizer>,
     /// The Jinja chat template, if the files hold one; the one called
     /// `default` where they hold several.

@@ -1,24 +1,36 @@
-//! Text to token ids and back, from `tokenizer.json` or a GGUF's metadata.
+//! Text to token ids and back.
+//!
+//! A [`Tokenizer`] comes from a Hugging Face folder or from a GGUF's metadata,
+//! in both kinds that Llamas have: byte-level BPE (Llama 3, SmolLM2) and
+//! SentencePiece's BPE with byte fallback (Llama 2, CodeLlama, TinyLlama).
+//! Whatever the source, the `tokenizers` crate does the work; what differs is
+//! how its parts are put together ([`gguf`], [`folder`], [`sentencepiece`]).
 
 mod byte_level;
+mod folder;
 mod gguf;
 mod json;
+mod model_file;
+mod pre_tokenizer;
+mod sentencepiece;
 mod stages;
 mod stream;
+mod vocabulary;
 
 use std::path::Path;
 
 pub use stream::TextStream;
 
+use tokenizers::{Model, NormalizedString, Normalizer, OffsetReferential, OffsetType};
+use tokenizers::{PreTokenizedString, PreTokenizer};
+
 use crate::LlamaError;
+use crate::weights::GgufFile;
 
 /// A Hugging Face `tokenizers` tokenizer, however it was found.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// Prepended where special tokens are asked for; GGUF files say so in
-    /// metadata, `tokenizer.json` in its own post-processor.
-    bos: Option<u32>,
     /// One more than the largest id that has a token.
     size: usize,
     /// One more than the largest id that may be decoded: an embedding is often
@@ -27,27 +39,35 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json`.
+    /// Reads `tokenizer.json` alone; [`from_folder`](Self::from_folder) reads
+    /// what lies beside it too. Truncation and padding that the file may ask
+    /// for are left out, as transformers leaves them out.
     ///
     /// # Errors
     /// [`LlamaError::Tokenizer`] if the file is missing or does not parse.
     pub fn from_file(path: &Path) -> Result<Self, LlamaError> {
-        let inner = tokenizers::Tokenizer::from_file(path).map_err(|e| LlamaError::Tokenizer {
-            path: path.to_owned(),
-            what: e.to_string(),
-        })?;
-        Ok(Self::new(inner, None))
+        let fail = |e| vocabulary::fail(path, e);
+        let mut inner = tokenizers::Tokenizer::from_file(path).map_err(fail)?;
+        inner.with_truncation(None).map_err(fail)?;
+        inner.with_padding(None);
+        Ok(Self::new(inner))
     }
 
-    fn new(inner: tokenizers::Tokenizer, bos: Option<u32>) -> Self {
+    /// Reads the tokenizer out of a GGUF file, and nothing else of it.
+    ///
+    /// # Errors
+    /// [`LlamaError::Io`] or [`LlamaError::Gguf`] if the file cannot be read;
+    /// [`LlamaError::Config`] if the metadata is incomplete or of a kind that
+    /// is not supported; [`LlamaError::Tokenizer`] if it contradicts itself.
+    pub fn from_gguf(path: &Path) -> Result<Self, LlamaError> {
+        Self::from_metadata(&GgufFile::open(path)?)
+    }
+
+    fn new(inner: tokenizers::Tokenizer) -> Self {
         let ids = inner.get_vocab(true);
         let size = ids.values().max().map_or(0, |&id| id as usize + 1);
-        Self {
-            inner,
-            bos,
-            size,
-            rows: size,
-        }
+        let rows = size;
+        Self { inner, size, rows }
     }
 
     /// Lets ids up to the embedding's rows decode to nothing where they have
@@ -62,20 +82,62 @@ impl Tokenizer {
     /// `special`, the tokens that the model expects around a text are added: not
     /// wanted after a chat template, which writes them itself.
     ///
+    /// For text that we wrote or that a template rendered. Text from elsewhere
+    /// can then close its own turn with an `<|im_end|>`:
+    /// [`encode_plain`](Self::encode_plain) is for that.
+    ///
     /// # Errors
     /// [`LlamaError::Encoding`] if the tokenizer refuses the text.
     pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, LlamaError> {
-        let encoding = self
-            .inner
-            .encode(text, special)
-            .map_err(|e| LlamaError::Encoding {
-                what: e.to_string(),
-            })?;
-        let bos = self.bos.filter(|_| special);
-        Ok(bos
+        let encoding = self.inner.encode_fast(text, special).map_err(refused)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Token ids of a text that is not trusted, such as a user's question: every
+    /// character is text, no special or added token is recognised, and none is
+    /// added around it.
+    ///
+    /// Encode the parts of a prompt each in its own way and join the ids: the
+    /// template's with [`encode`](Self::encode), the user's with this. A
+    /// SentencePiece tokenizer begins each part with a space of its own.
+    ///
+    /// ```
+    /// use anneal_llama::Tokenizer;
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("tokenizer.json");
+    /// # std::fs::write(&path, r#"{"version": "1.0", "truncation": null, "padding": null,
+    /// #     "added_tokens": [{"id": 4, "content": "<e>", "single_word": false, "lstrip": false,
+    /// #     "rstrip": false, "normalized": false, "special": true}], "normalizer": null,
+    /// #     "pre_tokenizer": null, "post_processor": null, "decoder": null, "model": {"type": "BPE",
+    /// #     "vocab": {"<": 0, "e": 1, ">": 2, "a": 3, "<e>": 4}, "merges": []}}"#)?;
+    /// let tokenizer = Tokenizer::from_file(&path)?; // has the special token <e>
+    /// assert_eq!(tokenizer.encode("a<e>", false)?, [3, 4]);
+    /// assert_eq!(tokenizer.encode_plain("a<e>")?, [3, 0, 1, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LlamaError::Encoding`] if the tokenizer refuses the text.
+    pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>, LlamaError> {
+        // The steps of `encode` without its search for added tokens.
+        let mut normalized = NormalizedString::from(text);
+        if let Some(normalizer) = self.inner.get_normalizer() {
+            normalizer.normalize(&mut normalized).map_err(refused)?;
+        }
+        let mut pieces = PreTokenizedString::from(normalized);
+        if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer() {
+            pre_tokenizer.pre_tokenize(&mut pieces).map_err(refused)?;
+        }
+        let model = self.inner.get_model();
+        pieces
+            .tokenize(|piece| model.tokenize(piece.get()))
+            .map_err(refused)?;
+        let splits = pieces.get_splits(OffsetReferential::Normalized, OffsetType::None);
+        let tokens = splits
             .into_iter()
-            .chain(encoding.get_ids().iter().copied())
-            .collect())
+            .filter_map(|(_, _, tokens)| tokens.as_ref());
+        Ok(tokens.flatten().map(|token| token.id).collect())
     }
 
     /// The text of token ids, without special tokens unless `special`. Bytes
@@ -89,11 +151,7 @@ impl Tokenizer {
         if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.rows) {
             return Err(self.unknown(id));
         }
-        self.inner
-            .decode(ids, !special)
-            .map_err(|e| LlamaError::Encoding {
-                what: e.to_string(),
-            })
+        self.inner.decode(ids, !special).map_err(refused)
     }
 
     /// The id of a token by its exact text.
@@ -127,5 +185,11 @@ impl Tokenizer {
             id,
             size: self.rows,
         }
+    }
+}
+
+fn refused(error: tokenizers::Error) -> LlamaError {
+    LlamaError::Encoding {
+        what: error.to_string(),
     }
 }

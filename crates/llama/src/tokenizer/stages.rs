@@ -198,18 +198,4 @@ fn unfinished(bytes: &[u8]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_character_that_may_still_be_completed_is_held() {
-        assert_eq!(unfinished("aé".as_bytes()), 0);
-        assert_eq!(unfinished(&"aé".as_bytes()[..2]), 1);
-        assert_eq!(unfinished(&"😀".as_bytes()[..3]), 3);
-        // A lone continuation byte and an impossible start stay what they are.
-        assert_eq!(unfinished(&[b'a', 0x80]), 0);
-        assert_eq!(unfinished(&[b'a', 0xFF]), 0);
-        // E0 80 cannot begin a character (overlong), so 80 is not waited for.
-        assert_eq!(unfinished(&[0xE0, 0x80]), 0);
-    }
-}
+mod tests;
