@@ -1,8 +1,8 @@
 //! A whole model of SmolLM2-135M's shape with random weights: one micro-batch
-//! forward and backward, and greedy decoding.
+//! forward and backward.
 
 use anneal_benches::{BATCH, LENGTH, VOCABULARY};
-use anneal_llama::{GenerateOptions, LlamaConfig, LlamaForCausalLM, RandomWeights, generate};
+use anneal_llama::{LlamaConfig, LlamaForCausalLM, RandomWeights};
 use anneal_peft::{LoraConfig, attach};
 use anneal_testkit::device;
 use burn::module::Module;
@@ -48,17 +48,6 @@ fn model(criterion: &mut Criterion) {
     group.bench_function("forward_head_backward", |b| {
         b.iter(|| loss(&model, &device).backward())
     });
-    let options = GenerateOptions {
-        max_new_tokens: 16,
-        end_ids: vec![],
-    };
-    for rows in [1, 20] {
-        let prompts: Vec<Vec<u32>> = vec![vec![1, 2, 3, 4]; rows];
-        group.throughput(Throughput::Elements((rows * options.max_new_tokens) as u64));
-        group.bench_function(format!("decode_{rows}"), |b| {
-            b.iter(|| generate(&plain, &config, &prompts, &options, &inner).expect("prompts fit"))
-        });
-    }
     group.finish();
 }
 

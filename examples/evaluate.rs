@@ -43,6 +43,9 @@ struct Flags {
     /// cpu, cuda:N or wgpu
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// The type of weights and activations: f32 or bf16; on a CPU bf16 is the slower one
+    #[arg(long, default_value = "f32")]
+    dtype: String,
     /// Print the report as one JSON document
     #[arg(long)]
     json: bool,
@@ -54,7 +57,7 @@ struct Source {
     /// Predictions, JSON lines: {"sql"} in the questions' order, or {"index", "sql"}
     #[arg(long)]
     predictions: Option<PathBuf>,
-    /// A model to ask: a GGUF file or a Hugging Face folder
+    /// A model to ask: a GGUF file, a Hugging Face folder, or a Hub id, ORG/NAME[@REVISION][:FILE.gguf]
     #[arg(long)]
     model: Option<PathBuf>,
 }
@@ -93,7 +96,12 @@ fn ask(
     databases: &mut Databases,
     device: &Device,
 ) -> Result<Vec<Option<String>>, ExampleError> {
-    let loaded = open_model(path, flags.adapter.as_deref(), device)?;
+    let loaded = open_model(
+        path,
+        flags.adapter.as_deref(),
+        device::precision(&flags.dtype)?,
+        device,
+    )?;
     let conversation = Conversation::new(&loaded, path, "an evaluation")?;
     let system = flags.system.clone();
     let prompt = system.map_or_else(SqlPrompt::default, |system| SqlPrompt { system });

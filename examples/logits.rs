@@ -17,12 +17,12 @@ use safetensors::tensor::{Dtype, TensorView};
 /// crates/testkit/python/check_peft.py compares with PEFT.
 #[derive(Parser)]
 struct Flags {
-    /// The model: a GGUF file or a Hugging Face folder
+    /// The model: a GGUF file, a Hugging Face folder, or a Hub id, ORG/NAME[@REVISION][:FILE.gguf]
     #[arg(long)]
     model: PathBuf,
-    /// A folder with a PEFT adapter (adapter_config.json, adapter_model.safetensors)
+    /// A folder with a PEFT adapter (adapter_config.json, adapter_model.safetensors); several add up
     #[arg(long)]
-    adapter: Option<PathBuf>,
+    adapter: Vec<PathBuf>,
     /// Token ids: 1,2,3
     #[arg(long, value_delimiter = ',', required = true)]
     prompt_ids: Vec<u32>,
@@ -32,6 +32,9 @@ struct Flags {
     /// cpu, cuda:N or wgpu
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// The type of weights and activations: f32 or bf16; on a CPU bf16 is the slower one
+    #[arg(long, default_value = "f32")]
+    dtype: String,
 }
 
 fn main() -> ExitCode {
@@ -41,7 +44,13 @@ fn main() -> ExitCode {
 
 fn run(flags: &Flags) -> Result<(), ExampleError> {
     let device = device::parse(&flags.device)?;
-    let loaded = open_model(&flags.model, flags.adapter.as_deref(), &device)?;
+    let adapters = flags.adapter.iter().map(PathBuf::as_path);
+    let loaded = open_model(
+        &flags.model,
+        adapters,
+        device::precision(&flags.dtype)?,
+        &device,
+    )?;
     check(&flags.prompt_ids, &loaded.config)?;
     let ids: Vec<i64> = flags.prompt_ids.iter().map(|&id| id.into()).collect();
     let shape = [1, ids.len()];
@@ -70,7 +79,7 @@ fn run(flags: &Flags) -> Result<(), ExampleError> {
 
 /// Ids that the embedding has rows for, and no more of them than positions.
 fn check(ids: &[u32], config: &LlamaConfig) -> Result<(), LlamaError> {
-    let (length, limit) = (ids.len(), config.max_position_embeddings);
+    let (length, limit) = (ids.len(), config.context_length());
     if length > limit {
         return Err(LlamaError::TooLong {
             index: 0,

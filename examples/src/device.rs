@@ -1,5 +1,6 @@
-//! `--device`, from text to a device of this build.
+//! `--device` and `--dtype`, from text to what this build computes on and in.
 
+use anneal_llama::Precision;
 use burn::tensor::Device;
 
 use crate::ExampleError;
@@ -25,6 +26,18 @@ pub fn parse(text: &str) -> Result<Device, ExampleError> {
         "wgpu" if index == 0 => wgpu(text),
         _ => refuse("expected cpu, cuda:N or wgpu"),
     }
+}
+
+/// `--dtype`: `f32` or `bf16`.
+///
+/// # Errors
+/// [`ExampleError::Setting`] for another word.
+pub fn precision(text: &str) -> Result<Precision, ExampleError> {
+    text.parse().map_err(|_| ExampleError::Setting {
+        setting: "dtype",
+        found: text.to_owned(),
+        expected: "f32 or bf16".to_owned(),
+    })
 }
 
 #[cfg(feature = "cpu")]

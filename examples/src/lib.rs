@@ -4,6 +4,7 @@
 //! work is here, so that it can be tested and called from another program.
 
 mod allocator;
+mod bytes;
 pub mod device;
 mod error;
 pub mod evaluation;
@@ -14,11 +15,14 @@ mod memory;
 mod model;
 mod predict;
 pub mod settings;
+mod source;
 
 pub use allocator::keep_freed_memory;
+pub use bytes::parse_bytes;
 pub use error::ExampleError;
 pub use exit::finish;
 pub use files::write_whole;
 pub use memory::peak_memory_bytes;
 pub use model::{open_model, token_loss};
 pub use predict::{Conversation, PredictOptions};
+pub use source::resolve_model;

@@ -1,26 +1,33 @@
-//! A model with its adapter, and the loss of a micro-batch.
+//! A model with its adapters, and the loss of a micro-batch.
 
 use std::path::Path;
 
 use anneal_data::MicroBatch;
-use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadedModel, load};
-use anneal_peft::load_adapter;
-use anneal_train::TokenLoss;
+use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadOptions, LoadedModel, Precision, load_with};
+use anneal_peft::{load_adapter, merge};
+use anneal_train::{ProgressReport, TokenLoss};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::ExampleError;
+use crate::{ExampleError, resolve_model};
 
-/// Loads a model, and an adapter onto it if one is given.
+/// Loads a model, from a path or a Hub id, and adapters onto it if any are given.
+///
+/// Several add up, as PEFT's do that are active at once. A layer carries one:
+/// all but the last are merged into the weights, in f32, and rounded to the
+/// type of the weights.
 ///
 /// # Errors
-/// What [`load`] and [`load_adapter`] refuse.
-pub fn open_model(
+/// What [`resolve_model`], [`load_with`], [`load_adapter`] and [`merge`] refuse.
+pub fn open_model<'a>(
     model: &Path,
-    adapter: Option<&Path>,
+    adapters: impl IntoIterator<Item = &'a Path>,
+    precision: Precision,
     device: &Device,
 ) -> Result<LoadedModel, ExampleError> {
-    let mut loaded = load(model, device)?;
-    if let Some(adapter) = adapter {
+    let path = resolve_model(model, ProgressReport::Auto)?;
+    let mut loaded = load_with(&path, &LoadOptions { precision }, device)?;
+    let mut adapters = adapters.into_iter().peekable();
+    while let Some(adapter) = adapters.next() {
         let (model, _, report) = load_adapter(loaded.model, adapter)?;
         if report.has_no_effect() {
             use std::io::Write;
@@ -30,7 +37,10 @@ pub fn open_model(
                 adapter.display()
             );
         }
-        loaded.model = model;
+        loaded.model = match adapters.peek() {
+            Some(_) => merge(model)?,
+            None => model,
+        };
     }
     Ok(loaded)
 }

@@ -102,10 +102,7 @@ impl Conversation {
         options: PredictOptions,
     ) -> Result<Vec<String>, ExampleError> {
         let mut prompts = Vec::with_capacity(questions.len());
-        let (new, limit) = (
-            options.max_new_tokens,
-            loaded.config.max_position_embeddings,
-        );
+        let (new, limit) = (options.max_new_tokens, loaded.config.context_length());
         for (index, question) in questions.iter().enumerate() {
             let messages = messages(prompt, question, databases)?;
             let ids = self.prompt_ids(&messages)?;
@@ -125,6 +122,7 @@ impl Conversation {
         let generation = GenerateOptions {
             max_new_tokens: options.max_new_tokens,
             end_ids: self.end_ids.clone(),
+            ..GenerateOptions::default()
         };
         let mut answers = vec![String::new(); prompts.len()];
         let mut progress = Progress::new(options.progress);

@@ -158,6 +158,136 @@ fn an_adapter_changes_what_is_generated() {
 }
 
 #[test]
+fn two_adapters_continue_as_in_peft() {
+    let goldens = fixture("tiny-llama/goldens-two-adapters.safetensors");
+    let prompt = with_commas(&integers(&goldens, "prompt").1);
+    let (_, expected) = integers(&goldens, "generated_ids");
+    let (model, one) = (fixture("tiny-llama"), fixture("tiny-llama/adapter"));
+    let two = fixture("tiny-llama/adapter-qv");
+    let flags = ["--model", &model, "--adapter", &one, "--adapter", &two];
+    let flags = [&flags[..], &["--max-new-tokens", "8", "--json"]].concat();
+    let output = json(
+        "generate",
+        &[&flags[..], &["--prompt-ids", &prompt]].concat(),
+    );
+    assert_eq!(output["token_ids"], json!(expected));
+}
+
+#[test]
+fn the_default_length_fits_a_short_prompt() {
+    // 128 positions hold no 128 new tokens behind a prompt.
+    let (model, ids) = (fixture("tiny-llama"), with_commas(&[7; 120]));
+    let output = json("generate", &["--model", &model, "--prompt-ids", &ids]);
+    assert_eq!(numbers(&output["token_ids"]).len(), 8);
+    let ids = with_commas(&[7; 128]);
+    let message = refused("generate", &["--model", &model, "--prompt-ids", &ids]);
+    assert_contains(&message, &["128 tokens", "128 positions"]);
+}
+
+#[test]
+fn a_seed_draws_the_same_tokens_again() {
+    let model = gguf();
+    let run = |flags: &[&str]| {
+        let common = ["--model", &model, "--prompt", "SELECT", "--json"];
+        let flags = [&common[..], &["--max-new-tokens", "12"], flags].concat();
+        let output = json("generate", &flags);
+        assert_whole(&output, 12);
+        output["token_ids"].clone()
+    };
+    let all = ["--temperature", "1.2", "--top-k", "90", "--top-p", "0.95"];
+    let all = [&all[..], &["--min-p", "0.001"]].concat();
+    let drawn = run(&[&all[..], &["--seed", "3"]].concat());
+    assert_eq!(run(&[&all[..], &["--seed", "3"]].concat()), drawn);
+    assert_ne!(run(&[&all[..], &["--seed", "4"]].concat()), drawn);
+    // Without a temperature, or with 0, it is greedy, and flags of chance are noted.
+    let greedy = run(&[]);
+    assert_ne!(drawn, greedy);
+    assert_eq!(run(&["--temperature", "0", "--seed", "3"]), greedy);
+    assert_eq!(run(&["--temperature", "0.9", "--top-k", "1"]), greedy);
+    assert_ne!(run(&["--repetition-penalty", "1.9"]), greedy);
+    let flags = ["--model", &model, "--prompt-ids", "5", "--top-p", "0.5"];
+    let outcome = common::run(
+        "generate",
+        &[&flags[..], &["--max-new-tokens", "1"]].concat(),
+    );
+    assert_eq!(outcome.code, Some(0));
+    assert_contains(&outcome.stderr, &["--top-p", "--temperature"]);
+}
+
+#[test]
+fn a_stop_text_ends_the_answer_before_it() {
+    let model = gguf();
+    let common = ["--model", &model, "--prompt", "SELECT"];
+    let common = [&common[..], &["--max-new-tokens", "24"]].concat();
+    let whole = json("generate", &[&common[..], &["--json"]].concat());
+    let text = whole["text"].as_str().unwrap();
+    // Three characters out of the middle, wherever tokens begin and end.
+    let stop: String = text
+        .chars()
+        .skip(text.chars().count() / 2)
+        .take(3)
+        .collect();
+    let flags = [&common[..], &["--stop", "no such text", "--stop", &stop]].concat();
+    let stopped = json("generate", &[&flags[..], &["--json"]].concat());
+    assert_whole(&stopped, 24);
+    let before = &text[..text.find(&stop).unwrap()];
+    assert_eq!(stopped["text"], before);
+    let (ids, all) = (numbers(&stopped["token_ids"]), numbers(&whole["token_ids"]));
+    assert!(ids.len() < all.len());
+    assert_eq!(ids, all[..ids.len()]);
+    assert_eq!(succeed("generate", &flags), format!("{before}\n"));
+    // Without a tokenizer there is no text to look in.
+    let tiny = fixture("tiny-llama");
+    let flags = ["--model", &tiny, "--prompt-ids", "5", "--stop", ";"];
+    let message = refused(
+        "generate",
+        &[&flags[..], &["--max-new-tokens", "2"]].concat(),
+    );
+    assert_contains(&message, &["stop strings", "tokenizer"]);
+}
+
+#[test]
+fn special_tokens_in_a_prompt_are_recognised() {
+    let model = gguf();
+    let flags = ["--model", &model, "--max-new-tokens", "1", "--json"];
+    let prompt = ["--prompt", "<|im_start|>user<|im_end|>"];
+    let output = json("generate", &[&flags[..], &prompt].concat());
+    let ids = numbers(&output["prompt_ids"]);
+    assert_eq!((ids[0], ids.last()), (1, Some(&2)));
+}
+
+#[test]
+fn values_out_of_range_are_refused_by_flag() {
+    // Before anything is loaded: there is no such model.
+    let ask = |flag: &str, value: &str| {
+        let flags = ["--model", "no-such-model", "--prompt-ids", "5"];
+        refused("generate", &[&flags[..], &[flag, value]].concat())
+    };
+    for (flag, value, expected) in [
+        ("--temperature", "-1", "above 0"),
+        ("--temperature", "NaN", "above 0"),
+        ("--top-p", "0", "above 0 and at most 1"),
+        ("--top-p", "1.5", "above 0 and at most 1"),
+        ("--min-p", "-0.5", "from 0 (off) to 1"),
+        ("--repetition-penalty", "0", "above 0"),
+        ("--max-new-tokens", "0", "1 or more"),
+        ("--stop", "", "at least one character"),
+    ] {
+        let found = format!("{flag} is ");
+        assert_contains(&ask(flag, value), &[&found, value, expected]);
+    }
+    let model = gguf();
+    for (flag, value) in [
+        ("--top-k", "-3"),
+        ("--seed", "x"),
+        ("--temperature", "warm"),
+    ] {
+        let flags = ["--model", &model, "--prompt-ids", "5", flag, value];
+        misused("generate", &flags);
+    }
+}
+
+#[test]
 fn one_prompt_is_asked_for_no_more_and_no_less() {
     let model = gguf();
     let two = ["--model", &model, "--prompt", "a", "--prompt-ids", "1"];

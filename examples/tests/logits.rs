@@ -41,6 +41,36 @@ fn logits_with_an_adapter_are_those_of_peft() {
 }
 
 #[test]
+fn two_adapters_add_up_as_in_peft() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = text(folder.path().join("logits.safetensors"));
+    let goldens = fixture("tiny-llama/goldens-two-adapters.safetensors");
+    let model = fixture("tiny-llama");
+    let (one, two) = (
+        fixture("tiny-llama/adapter"),
+        fixture("tiny-llama/adapter-qv"),
+    );
+    let lengths = integers(&goldens, "lengths").1;
+    let (shape, ids) = integers(&goldens, "input_ids");
+    let (_, expected) = floats(&goldens, "last_logits");
+    for (row, ids) in ids.chunks(shape[1]).enumerate() {
+        let prompt = with_commas(&ids[..lengths[row] as usize]);
+        for [first, second] in [[&one, &two], [&two, &one]] {
+            let flags = ["--model", &model, "--output", &output, "--adapter", first];
+            let flags = [&flags[..], &["--adapter", second, "--prompt-ids", &prompt]].concat();
+            succeed("logits", &flags);
+            let (_, found) = floats(&output, "logits");
+            let expected = &expected[row * 131..(row + 1) * 131];
+            let difference = largest_difference(&found[found.len() - 131..], expected);
+            assert!(
+                difference < 1e-4,
+                "row {row}, {first} first: {difference:e}"
+            );
+        }
+    }
+}
+
+#[test]
 fn refused_prompts_write_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let output = text(folder.path().join("logits.safetensors"));

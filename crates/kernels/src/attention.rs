@@ -1,22 +1,29 @@
 //! Grouped-query attention.
 
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Tensor, assert_shape};
 
-use crate::reference;
+use crate::{FirstKeys, reference};
 
-/// Which keys a query must not see.
+/// Which keys a query sees: a range that ends at its own.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one mask exists for a whole batch; a box would only complicate its use"
-)]
 pub enum AttentionMask {
-    /// A query sees the keys up to its own; the last query stands at the last
-    /// key. With right padding this is all that training needs: a padded key
-    /// lies behind every real query.
+    /// The keys up to its own; the last query stands at the last key. With
+    /// right padding this is all that training needs: a padded key lies behind
+    /// every real query.
     Causal,
-    /// `[batch, keys]`, true where a key is hidden from every query.
-    HiddenKeys(Tensor<2, Bool>),
+    /// The keys from a first one on up to its own: packed rows, whose segments
+    /// do not see one another, and rows padded on the left.
+    CausalFrom(FirstKeys),
+}
+
+impl AttentionMask {
+    /// The lower bounds, if there are any.
+    pub fn first_keys(&self) -> Option<&FirstKeys> {
+        match self {
+            Self::Causal => None,
+            Self::CausalFrom(first) => Some(first),
+        }
+    }
 }
 
 /// `softmax(q·kᵀ / √head_dim + mask)·v`, groups of query heads sharing a key
@@ -28,7 +35,8 @@ pub enum AttentionMask {
 /// - result: as `q`
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not fit, the mask's included, or there are fewer keys than
+/// queries.
 ///
 /// The twin is [`reference::attention`].
 ///
@@ -46,13 +54,31 @@ pub enum AttentionMask {
 /// assert_eq!((y[0], y[4]), (1.0, 2.0));
 /// ```
 pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask) -> Tensor<4> {
+    let [batch, heads, queries, head_dim] = q.dims();
+    let [_, kv_heads, keys, _] = k.dims();
+    assert_shape!(k, [batch, kv_heads, keys, head_dim]);
+    assert_shape!(v, [batch, kv_heads, keys, head_dim]);
+    assert!(
+        kv_heads > 0 && heads % kv_heads == 0,
+        "{heads} query heads can't share {kv_heads} key heads"
+    );
+    assert!(keys >= queries, "{queries} queries see only {keys} keys");
+    if let Some(first) = mask.first_keys() {
+        assert_eq!(
+            first.dims(),
+            [batch, queries],
+            "the mask is of other rows and queries"
+        );
+    }
     #[cfg(feature = "flex")]
-    if matches!(mask, AttentionMask::Causal) && crate::flex::supported(&q) {
+    if crate::flex::widens(&q) {
         use crate::flex::FlexKernels;
-        use burn::backend::Dispatch;
-        let (q, k, v) = (q.into_dispatch(), k.into_dispatch(), v.into_dispatch());
-        let output = <Dispatch as FlexKernels>::causal_attention(q, k, v);
-        return Tensor::from_dispatch(output);
+        use burn::{backend::Dispatch, tensor::DType};
+        let dtype = q.dtype();
+        let [q, k, v] = [q, k, v].map(|t| t.cast(DType::F32).into_dispatch());
+        let first = mask.first_keys().cloned();
+        let output = <Dispatch as FlexKernels>::causal_attention(q, k, v, first);
+        return Tensor::<4>::from_dispatch(output).cast(dtype);
     }
     reference::attention(q, k, v, mask)
 }

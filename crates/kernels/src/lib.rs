@@ -6,22 +6,33 @@
 //! tensor's device offers; the twins are for tests, for reading, and for
 //! devices without a kernel of their own.
 //!
+//! Tensors may be f32 or narrower (bf16, f16). The result has the type of the
+//! input, but a sum, a softmax and a norm's statistics are f32 inside, and
+//! logits and losses are f32 altogether.
+//!
 //! This is the one library of Anneal that may name a backend, since a custom
 //! operation must be written per backend (feature `flex`: burn's CPU backend).
 
 mod attention;
+mod first_keys;
 #[cfg(feature = "flex")]
 mod flex;
+mod linear;
 mod linear_cross_entropy;
+mod logits;
 mod lora_linear;
 mod rms_norm;
 mod rotary;
 mod swiglu;
+mod widened;
 
 pub mod reference;
 
 pub use attention::{AttentionMask, attention};
+pub use first_keys::FirstKeys;
+pub use linear::linear;
 pub use linear_cross_entropy::linear_cross_entropy;
+pub use logits::logits;
 pub use lora_linear::lora_linear;
 pub use rms_norm::rms_norm;
 pub use rotary::rotary;

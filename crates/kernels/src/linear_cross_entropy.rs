@@ -9,7 +9,7 @@
 
 use burn::tensor::{DType, Int, Tensor, assert_shape};
 
-use crate::reference;
+use crate::{reference, widened};
 
 /// Logits held at a time: 2²³ of them are 32 MiB in f32.
 const CHUNK_LOGITS: usize = 1 << 23;
@@ -91,28 +91,28 @@ fn chunked(
     // `s − s.detach()` is exactly zero and has the gradient of `s`, so that the
     // sum has the value of the loss and, in `hidden`, the gradient just made.
     let gradient = Tensor::cat(gradients, 0).autodiff();
-    let carrier = (hidden * gradient).sum();
+    let carrier = (hidden.cast(DType::F32) * gradient).sum();
     let value = carrier.clone().detach();
     carrier - value + loss.autodiff()
 }
 
-/// One chunk's summed loss and, if asked for, its gradient in the states.
+/// One chunk's summed loss and, if asked for, its gradient in the states; both
+/// in f32.
 fn chunk(
     states: Tensor<2>,
     weight: Tensor<2>,
     targets: Tensor<1, Int>,
     tracked: bool,
 ) -> (Tensor<1>, Option<Tensor<2>>) {
-    let dtype = states.dtype();
-    let logits = states.matmul(weight.clone().transpose()).cast(DType::F32);
+    let logits = widened::product_transposed(states, weight.clone());
     let largest = logits.clone().max_dim(1);
     let target_logits = logits.clone().gather(1, targets.clone().unsqueeze_dim(1));
     let exponentials = (logits - largest.clone()).exp();
     let sums = exponentials.clone().sum_dim(1);
     let loss = (sums.clone().log() + largest - target_logits).sum();
     let gradient = tracked.then(|| {
-        let expected = exponentials.cast(dtype).matmul(weight.clone()) / sums.cast(dtype);
-        expected - weight.select(0, targets)
+        let expected = widened::product(exponentials, weight.clone()) / sums;
+        expected - weight.select(0, targets).cast(DType::F32)
     });
     (loss, gradient)
 }

@@ -27,11 +27,14 @@ use crate::reference;
 /// ```
 pub fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, epsilon: f64) -> Tensor<D> {
     #[cfg(feature = "flex")]
-    if crate::flex::supported(&x) && !weight.is_tracked() {
+    if crate::flex::widens(&x) && !weight.is_tracked() {
         use crate::flex::FlexKernels;
-        use burn::backend::Dispatch;
+        use burn::{backend::Dispatch, tensor::DType};
+        let dtype = x.dtype();
+        let (x, weight) = (x.cast(DType::F32), weight.cast(DType::F32));
         let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
-        return Tensor::from_dispatch(<Dispatch as FlexKernels>::rms_norm(x, weight, epsilon));
+        let y = <Dispatch as FlexKernels>::rms_norm(x, weight, epsilon);
+        return Tensor::<D>::from_dispatch(y).cast(dtype);
     }
     reference::rms_norm(x, weight, epsilon)
 }

@@ -8,7 +8,7 @@ use crate::reference;
 ///
 /// # Shapes
 /// - `x`: `[batch, heads, length, head_dim]`
-/// - `cos`, `sin`: `[batch or 1, length, head_dim / 2]`
+/// - `cos`, `sin`: `[batch or 1, length, head_dim / 2]`, f32
 ///
 /// # Panics
 /// If the tables do not fit `x`.
@@ -29,12 +29,14 @@ use crate::reference;
 /// ```
 pub fn rotary(x: Tensor<4>, cos: Tensor<3>, sin: Tensor<3>) -> Tensor<4> {
     #[cfg(feature = "flex")]
-    if crate::flex::supported(&x) && !cos.is_tracked() && !sin.is_tracked() {
+    if crate::flex::widens(&x) && !cos.is_tracked() && !sin.is_tracked() {
         use crate::flex::FlexKernels;
-        use burn::backend::Dispatch;
+        use burn::{backend::Dispatch, tensor::DType};
+        let dtype = x.dtype();
+        let x = x.cast(DType::F32).into_dispatch();
         let (cos, sin) = (cos.into_dispatch(), sin.into_dispatch());
-        let turned = <Dispatch as FlexKernels>::rotary(x.into_dispatch(), cos, sin, false);
-        return Tensor::from_dispatch(turned);
+        let turned = <Dispatch as FlexKernels>::rotary(x, cos, sin, false);
+        return Tensor::<4>::from_dispatch(turned).cast(dtype);
     }
     reference::rotary(x, cos, sin)
 }

@@ -21,11 +21,14 @@ use crate::reference;
 /// ```
 pub fn swiglu<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "flex")]
-    if crate::flex::supported(&gate) {
+    if crate::flex::widens(&gate) {
         use crate::flex::FlexKernels;
-        use burn::backend::Dispatch;
+        use burn::{backend::Dispatch, tensor::DType};
+        let dtype = gate.dtype();
+        let (gate, up) = (gate.cast(DType::F32), up.cast(DType::F32));
         let (gate, up) = (gate.into_dispatch(), up.into_dispatch());
-        return Tensor::from_dispatch(<Dispatch as FlexKernels>::swiglu(gate, up));
+        let y = <Dispatch as FlexKernels>::swiglu(gate, up);
+        return Tensor::<D>::from_dispatch(y).cast(dtype);
     }
     reference::swiglu(gate, up)
 }

@@ -8,7 +8,9 @@
     reason = "a helper of a test that meets an error should stop right there"
 )]
 
-use anneal_kernels::{AttentionMask, attention, lora_linear, reference, rms_norm, rotary, swiglu};
+use anneal_kernels::{
+    AttentionMask, FirstKeys, attention, linear, lora_linear, reference, rms_norm, rotary, swiglu,
+};
 use anneal_testkit::{assert_close, device, random};
 use burn::tensor::{Device, Tensor};
 
@@ -117,28 +119,136 @@ fn attention_agrees_over_blocks_groups_views_and_earlier_keys() {
         (9, 3, 1, 33, 10),
         (2, 2, 70, 90, 3),
     ] {
-        // `[batch, length, heads, width]`, as projections leave them.
-        let q = random::<4>([2, queries, heads, width], 2.0, 11, &autodiff());
-        let k = random::<4>([2, keys, kv_heads, width], 2.0, 12, &autodiff());
-        let v = random::<4>([2, keys, kv_heads, width], 2.0, 13, &autodiff());
-        let views = |[q, k, v]: [Tensor<4>; 3]| [q, k, v].map(|t| t.swap_dims(1, 2));
-        assert_agree(
-            [q, k, v],
-            |inputs| {
-                let [q, k, v] = views(inputs);
-                attention(q, k, v, &AttentionMask::Causal)
-            },
-            |inputs| {
-                let [q, k, v] = views(inputs);
-                reference::attention(q, k, v, &AttentionMask::Causal)
-            },
-        );
+        let dims = [2, heads, kv_heads, queries, keys, width];
+        assert_attention_agrees(dims, &AttentionMask::Causal);
+    }
+}
+
+/// For `[batch, heads, key heads, queries, keys, width]`.
+fn assert_attention_agrees(dims: [usize; 6], mask: &AttentionMask) {
+    let [batch, heads, kv_heads, queries, keys, width] = dims;
+    // `[batch, length, heads, width]`, as projections leave them.
+    let q = random::<4>([batch, queries, heads, width], 2.0, 11, &autodiff());
+    let k = random::<4>([batch, keys, kv_heads, width], 2.0, 12, &autodiff());
+    let v = random::<4>([batch, keys, kv_heads, width], 2.0, 13, &autodiff());
+    let views = |[q, k, v]: [Tensor<4>; 3]| [q, k, v].map(|t| t.swap_dims(1, 2));
+    assert_agree(
+        [q, k, v],
+        |inputs| {
+            let [q, k, v] = views(inputs);
+            attention(q, k, v, mask)
+        },
+        |inputs| {
+            let [q, k, v] = views(inputs);
+            reference::attention(q, k, v, mask)
+        },
+    );
+}
+
+#[test]
+fn attention_agrees_over_packed_rows() {
+    // Segments within a block, over several blocks, at a block's border, of
+    // one token; rows with and without a padded tail.
+    for (heads, kv_heads, length, width, rows) in [
+        (6, 2, 9, 4, vec![vec![2, 3, 4], vec![1, 1], vec![9]]),
+        (
+            4,
+            1,
+            200,
+            6,
+            vec![vec![64, 64, 72], vec![130, 5, 1, 20], vec![]],
+        ),
+        (3, 3, 150, 5, vec![vec![3, 100, 40], vec![149]]),
+    ] {
+        let dims = [rows.len(), heads, kv_heads, length, length, width];
+        let mask = AttentionMask::CausalFrom(FirstKeys::segments(&rows, length));
+        assert_attention_agrees(dims, &mask);
+    }
+}
+
+#[test]
+fn attention_agrees_over_left_padded_rows_with_and_without_a_cache() {
+    for (queries, keys, padding) in [
+        (7, 7, [0, 3, 6]),
+        (100, 100, [99, 70, 0]),
+        (1, 40, [12, 0, 39]),
+        (70, 90, [85, 20, 3]),
+    ] {
+        let mask = AttentionMask::CausalFrom(FirstKeys::padding(&padding, queries));
+        assert_attention_agrees([3, 4, 2, queries, keys, 6], &mask);
+    }
+    // Bounds that follow no order, and one beyond the query's own key.
+    let first = vec![3, 0, 5, 1, 2, 9];
+    let mask = AttentionMask::CausalFrom(FirstKeys::new(first, [2, 3]));
+    assert_attention_agrees([2, 2, 1, 3, 6, 4], &mask);
+}
+
+#[test]
+fn a_segment_is_computed_as_if_it_were_alone() {
+    let (rows, length) = ([vec![70, 20, 33], vec![5, 100]], 128);
+    let [q, k, v] = [21, 22, 23].map(|seed| {
+        let heads = if seed == 21 { 4 } else { 2 };
+        random::<4>([2, heads, length, 6], 2.0, seed, &device())
+    });
+    let mask = AttentionMask::CausalFrom(FirstKeys::segments(&rows, length));
+    let packed = attention(q.clone(), k.clone(), v.clone(), &mask);
+    for (row, segments) in rows.iter().enumerate() {
+        let mut start = 0;
+        for &segment in segments {
+            let cut = |t: &Tensor<4>| t.clone().narrow(0, row, 1).narrow(2, start, segment);
+            let alone = attention(cut(&q), cut(&k), cut(&v), &AttentionMask::Causal);
+            assert_close(cut(&packed), alone, TOLERANCE);
+            start += segment;
+        }
+        // A padded token sees itself alone.
+        let tail = |t: &Tensor<4>| t.clone().narrow(0, row, 1).narrow(2, start, length - start);
+        let itself = tail(&v)
+            .repeat_dim(1, 2)
+            .reshape([1, 2, 2, length - start, 6]);
+        let itself = itself.swap_dims(1, 2).reshape([1, 4, length - start, 6]);
+        assert_close(tail(&packed), itself, 0.0);
+    }
+}
+
+#[test]
+fn linear_agrees_for_one_few_and_many_rows() {
+    // One row, a part of a panel, several panels, many rows; sizes that
+    // neither blocks nor vectors divide.
+    for (rows, from, to) in [
+        (1, 48, 36),
+        (2, 7, 3),
+        (5, 129, 200),
+        (16, 64, 65),
+        (33, 31, 130),
+        (64, 5, 64),
+        (90, 40, 70),
+    ] {
+        let stored = random::<2>([to, from], 0.3, 27, &autodiff());
+        let plain = random::<2>([from, to], 0.3, 29, &autodiff());
+        let bias = random::<1>([to], 1.0, 30, &autodiff());
+        let x = random::<4>([1, 1, rows, from], 1.0, 28, &autodiff());
+        for weight in [stored.transpose(), plain] {
+            let bias = |x: &Tensor<4>| match x.is_autodiff() {
+                true => bias.clone(),
+                false => bias.clone().inner(),
+            };
+            assert_agree(
+                [x.clone()],
+                |[x]| linear(x.clone(), on(&x, &weight), Some(bias(&x))),
+                |[x]| reference::linear(x.clone(), on(&x, &weight), Some(bias(&x))),
+            );
+        }
     }
 }
 
 #[test]
 fn lora_linear_agrees_for_transposed_weights_and_any_rank() {
-    for (rows, from, to, rank) in [(130, 48, 36, 5), (1, 7, 3, 1), (64, 129, 200, 16)] {
+    for (rows, from, to, rank) in [
+        (130, 48, 36, 5),
+        (1, 7, 3, 1),
+        (9, 129, 70, 3),
+        (64, 129, 200, 16),
+    ] {
         // A checkpoint's weight is a transposed view.
         let weight = random::<2>([to, from], 0.3, 17, &autodiff()).transpose();
         let x = random::<4>([1, 2, rows, from], 1.0, 18, &autodiff());

@@ -1,6 +1,8 @@
 //! Keys and values of the tokens seen, in tensors allocated once.
 
-use burn::tensor::{DType, Device, Tensor};
+use std::ops::Range;
+
+use burn::tensor::{DType, Tensor, TensorCreationOptions};
 
 use crate::LlamaConfig;
 
@@ -22,10 +24,19 @@ pub struct LayerCache {
 }
 
 impl KvCache {
-    /// A cache for `batch` rows of at most `capacity` tokens, in f32.
-    pub fn new(config: &LlamaConfig, batch: usize, capacity: usize, device: &Device) -> Self {
+    /// A cache for `batch` rows of at most `capacity` tokens, on a device and
+    /// in the model's own type: `&device` for f32, `(&device, model.dtype())`
+    /// for any.
+    pub fn new(
+        config: &LlamaConfig,
+        batch: usize,
+        capacity: usize,
+        options: impl Into<TensorCreationOptions>,
+    ) -> Self {
+        let options = options.into();
+        let options = (&options.device, options.dtype_or(DType::F32));
         let shape = [batch, config.num_key_value_heads, capacity, config.head_dim];
-        let zeros = || Some(Tensor::zeros(shape, (device, DType::F32)));
+        let zeros = || Some(Tensor::zeros(shape, options));
         let layers = (0..config.num_hidden_layers)
             .map(|_| LayerCache {
                 keys: zeros(),
@@ -49,6 +60,37 @@ impl KvCache {
         &mut self.layers[index]
     }
 
+    /// Copies the tokens `from` of a cache's only row to a row of this one,
+    /// beginning at the slot `to`.
+    ///
+    /// # Panics
+    /// If they do not fit.
+    pub(crate) fn place(&mut self, packed: &KvCache, from: Range<usize>, row: usize, to: usize) {
+        let end = to + from.len();
+        for (layer, packed) in self.layers.iter_mut().zip(&packed.layers) {
+            for (slot, part) in [
+                (&mut layer.keys, &packed.keys),
+                (&mut layer.values, &packed.values),
+            ] {
+                let (Some(held), Some(part)) = (slot.take(), part.clone()) else {
+                    continue;
+                };
+                let [_, heads, _, width] = held.dims();
+                let part = part.narrow(2, from.start, from.len());
+                let place = [row..row + 1, 0..heads, to..end, 0..width];
+                *slot = Some(held.slice_assign(place, part));
+            }
+        }
+    }
+
+    /// Declares that every row holds `used` tokens, as [`KvCache::place`] left
+    /// them.
+    pub(crate) fn set_used(&mut self, used: usize) {
+        for layer in &mut self.layers {
+            layer.used = used;
+        }
+    }
+
     /// Keeps only the given rows, in the order given, so that finished rows
     /// cost nothing more.
     pub fn keep_rows(&mut self, rows: &[usize]) {
@@ -68,7 +110,7 @@ impl LayerCache {
     /// Appends `[batch, kv_heads, new, head_dim]` and returns all that is held.
     ///
     /// # Panics
-    /// If the capacity is exceeded.
+    /// If the capacity is exceeded, or the cache is of another type.
     pub fn append(&mut self, keys: Tensor<4>, values: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
         let used = self.used + keys.dims()[2];
         let all_keys = store(&mut self.keys, keys, self.used, used);
@@ -84,6 +126,11 @@ fn store(slot: &mut Option<Tensor<4>>, new: Tensor<4>, from: usize, to: usize) -
     assert!(
         to <= capacity,
         "the cache holds {capacity} tokens; {to} were appended"
+    );
+    assert_eq!(
+        held.dtype(),
+        new.dtype(),
+        "a cache must be of the model's own type"
     );
     let held = held.slice_assign([0..batch, 0..heads, from..to, 0..width], new);
     let seen = held.clone().narrow(2, 0, to);
@@ -133,6 +180,16 @@ mod tests {
         let device = anneal_testkit::device();
         let mut cache = KvCache::new(&LlamaConfig::smollm2_135m(), 1, 2, &device);
         let new = Tensor::zeros([1, 3, 3, 64], &device);
+        cache.layer(0).append(new.clone(), new);
+    }
+
+    #[test]
+    #[should_panic(expected = "a cache must be of the model's own type")]
+    fn another_type_is_refused() {
+        let device = anneal_testkit::device();
+        let options = (&device, DType::BF16);
+        let mut cache = KvCache::new(&LlamaConfig::smollm2_135m(), 1, 2, options);
+        let new = Tensor::zeros([1, 3, 1, 64], &device);
         cache.layer(0).append(new.clone(), new);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::weights::Problem;
+use crate::{Precision, weights::Problem};
 
 /// An error of this crate; each names the file, the place, and what was
 /// expected there.
@@ -76,6 +76,90 @@ pub enum LlamaError {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder whose weights are pickled, which runs whatever is in them.
+    #[error(
+        "{path}: the weights are in {found}, a pickle, which is not read; convert them: transformers' save_pretrained writes model.safetensors"
+    )]
+    PickledWeights {
+        /// The folder.
+        path: PathBuf,
+        /// The file.
+        found: &'static str,
+    },
+    /// A folder for a model that holds files already.
+    #[error("{path}: there is something already; a model is saved to a new or empty folder")]
+    OutputInUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A model that can't be saved without losing its adapter.
+    #[error("{layer} carries an adapter; merge it first, or save the adapter by itself")]
+    Adapted {
+        /// The path of the first adapted parameter.
+        layer: String,
+    },
+    /// A weight that is infinite or NaN, or that a narrower type can't hold.
+    #[error("{tensor} holds a value that is not finite in {dtype}; it is not saved")]
+    Unsavable {
+        /// The tensor.
+        tensor: String,
+        /// The type in the file.
+        dtype: &'static str,
+    },
+    /// The Hub answers, but not with the file.
+    #[cfg(feature = "hub")]
+    #[error("{id}: {endpoint} answered {status} for {file}: {advice}")]
+    HubStatus {
+        /// The id.
+        id: String,
+        /// The server.
+        endpoint: String,
+        /// HTTP's status code.
+        status: u16,
+        /// The file asked for.
+        file: String,
+        /// What the code means there, and what to do.
+        advice: &'static str,
+    },
+    /// The network failed, for all retries.
+    #[cfg(feature = "hub")]
+    #[error("{id}: {file} can't be fetched from {endpoint}: {source}")]
+    HubDownload {
+        /// The id.
+        id: String,
+        /// The server.
+        endpoint: String,
+        /// The file asked for.
+        file: String,
+        /// The last failure.
+        source: Box<hf_hub::api::sync::ApiError>,
+    },
+    /// A repository that lacks what a model needs.
+    #[cfg(feature = "hub")]
+    #[error("{id}: {file} {what}")]
+    HubFile {
+        /// The id.
+        id: String,
+        /// The file.
+        file: String,
+        /// What is wrong with it and what was expected.
+        what: String,
+    },
+    /// A file that is not in the cache, where the network may not be asked.
+    #[cfg(feature = "hub")]
+    #[error("{id}: {file} is not in {cache}, and the Hub may not be asked (HF_HUB_OFFLINE)")]
+    HubOffline {
+        /// The id.
+        id: String,
+        /// The file.
+        file: String,
+        /// The cache.
+        cache: PathBuf,
+    },
+    /// No folder for the Hub's files.
+    #[cfg(feature = "hub")]
+    #[error("there is no home folder to cache models of the Hub in; set HF_HOME or HF_HUB_CACHE")]
+    HubCache,
     /// A GGUF file that ends early or contradicts itself.
     #[error("{path}: damaged GGUF at byte {offset}: {what}")]
     Gguf {
@@ -130,6 +214,28 @@ pub enum LlamaError {
         /// The tokenizer's reason.
         what: String,
     },
+    /// A token id to be decoded that does not exist.
+    #[error("token id {id} does not exist; the vocabulary has {size}, counted from 0")]
+    UnknownTokenId {
+        /// The id.
+        id: u32,
+        /// One more than the largest id that exists.
+        size: usize,
+    },
+    /// A floating-point type that the device does not compute in.
+    #[error("the device {device} does not compute in {precision}; f32 works on every device")]
+    UnsupportedPrecision {
+        /// The type asked for.
+        precision: Precision,
+        /// The device.
+        device: String,
+    },
+    /// A name that is no floating-point type of a model.
+    #[error("the precision is {found:?}; expected f32 or bf16")]
+    UnknownPrecision {
+        /// The name as given.
+        found: String,
+    },
     /// The device failed to compute or to hand out a result.
     #[error("the device failed: {0}")]
     Device(#[from] burn::tensor::TensorReadError),
@@ -163,6 +269,43 @@ pub enum LlamaError {
         /// The model's `context_length`.
         limit: usize,
     },
+    /// An option of a generation with a value of no use.
+    #[error("{option} is {found}; expected {expected}")]
+    GenerateOption {
+        /// The option, as the field of `GenerateOptions` is called.
+        option: &'static str,
+        /// The value found.
+        found: String,
+        /// What would have been accepted.
+        expected: &'static str,
+    },
+    /// Stop strings, but nothing to make text with.
+    #[error("stop strings are looked for in text, which needs a tokenizer; there is none")]
+    StopWithoutTokenizer,
+    /// Processors that leave a row no token.
+    #[error("prompt {row}: every token is forbidden at position {position}")]
+    NothingAllowed {
+        /// Which prompt, from zero.
+        row: usize,
+        /// The place of the token in the sequence, from zero; the prompt counts.
+        position: usize,
+    },
+    /// A model, or a processor, that gives no distribution.
+    #[error("prompt {row}: the logits at position {position} hold NaN or infinite values")]
+    NotFinite {
+        /// Which prompt, from zero.
+        row: usize,
+        /// The place of the token in the sequence, from zero; the prompt counts.
+        position: usize,
+    },
+}
+
+impl LlamaError {
+    /// For `map_err` on file operations.
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
 }
 
 fn list(problems: &[Problem]) -> String {

@@ -13,18 +13,29 @@ mod cache;
 mod config;
 mod error;
 mod generate;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod load;
 mod model;
+mod precision;
+mod save;
+mod segments;
 mod tokenizer;
 mod weights;
 
 pub use cache::KvCache;
 pub use config::{HuggingFaceConfig, LlamaConfig, RopeConfig, RopeScaling, TokenIds};
 pub use error::LlamaError;
-pub use generate::{GenerateOptions, Generated, generate};
-pub use load::{LoadedModel, load};
+pub use generate::{
+    FinishReason, GenerateOptions, Generated, Generator, LogitsProcessor, MinP, RepetitionPenalty,
+    RowContext, Temperature, Token, TokenStream, TopK, TopP, generate,
+};
+pub use load::{LoadOptions, LoadedModel, load, load_with};
 pub use model::{
     Attention, DecoderLayer, LlamaForCausalLM, LlamaModel, Mlp, Positions, RmsNorm, RotaryTables,
 };
-pub use tokenizer::Tokenizer;
+pub use precision::Precision;
+pub use save::{SaveDtype, SaveOptions, save};
+pub use segments::Segments;
+pub use tokenizer::{TextStream, Tokenizer};
 pub use weights::{Problem, RandomWeights, TensorSource};

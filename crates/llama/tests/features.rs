@@ -107,7 +107,7 @@ fn greedy_continuations_equal_those_of_transformers() {
     let (fixture, device) = (goldens(), device());
     let options = GenerateOptions {
         max_new_tokens: 10,
-        end_ids: vec![],
+        ..GenerateOptions::default()
     };
     for name in MODELS {
         let (model, config) = model(name, &device);

@@ -196,7 +196,7 @@ fn a_batch_of_unequal_prompts_continues_as_each_would_alone() {
         let prompts = rows(&fixture, "prompt_ids", "prompt_lengths");
         let options = GenerateOptions {
             max_new_tokens: 12,
-            end_ids: vec![],
+            ..GenerateOptions::default()
         };
         let found = generate(&loaded.model, &loaded.config, &prompts, &options, &device()).unwrap();
         let (_, expected) = fixture.ints("generated_ids");
@@ -229,6 +229,7 @@ fn an_end_token_ends_its_own_row_alone() {
         let options = GenerateOptions {
             max_new_tokens: 12,
             end_ids,
+            ..GenerateOptions::default()
         };
         let found = generate(&loaded.model, &loaded.config, &prompts, &options, &device()).unwrap();
         let found: Vec<_> = found.into_iter().map(|row| row.token_ids).collect();
@@ -246,7 +247,7 @@ fn prompts_that_cannot_run_are_refused() {
     let loaded = load(&fixture_path("tiny-llama"), &device()).unwrap();
     let options = GenerateOptions {
         max_new_tokens: 4,
-        end_ids: vec![],
+        ..GenerateOptions::default()
     };
     let refused = |prompts: &[Vec<u32>]| {
         generate(&loaded.model, &loaded.config, prompts, &options, &device())

@@ -17,7 +17,7 @@ pub use report::{Measured, Report, Rows};
 
 use crate::evaluation::write_json;
 use crate::settings::Settings;
-use crate::{Conversation, ExampleError, device, peak_memory_bytes};
+use crate::{Conversation, ExampleError, device, peak_memory_bytes, resolve_model};
 use report::{mean, read_metrics};
 use rows::{choose, encode, read_rows, write_questions};
 use run::Run;
@@ -40,7 +40,8 @@ pub fn finetune(
     let mut databases = settings.databases.as_ref().map(Databases::new);
     let questions = read_rows(&settings, databases.as_mut())?;
     let split = questions.split;
-    let loaded = anneal_llama::load(&settings.model, &device)?;
+    let model = resolve_model(&settings.model, progress)?;
+    let loaded = anneal_llama::load(&model, &device)?;
     check_length(&settings, &loaded)?;
     let conversation = Conversation::new(&loaded, &settings.model, "fine-tuning")?;
     let system = settings.system.clone();

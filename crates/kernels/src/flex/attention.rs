@@ -12,8 +12,10 @@ use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 use rayon::prelude::*;
 
+use crate::FirstKeys;
+
 use super::FlexKernels;
-use super::attention_rows::{delta, probabilities, score_gradients, softmax};
+use super::attention_rows::{Block, delta, probabilities, score_gradients, softmax};
 use super::gemm::{Matrix, product};
 use super::rows::{Contiguous, Heads, tensor};
 
@@ -49,13 +51,14 @@ impl Plan {
         (self.width as f32).powf(-0.5)
     }
 
-    /// The blocks of query rows: first row, rows, keys that the last row sees,
-    /// and keys before the first row's own.
-    fn blocks(self) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+    /// The blocks of query rows. A block leaves out the keys before the first
+    /// that any of its rows sees, so that a packed row costs as much as its
+    /// segments do.
+    fn blocks<'a>(self, first: Option<&'a [u32]>) -> impl Iterator<Item = Block<'a>> {
         let before = self.keys - self.queries;
         (0..self.queries).step_by(BLOCK).map(move |row| {
             let rows = BLOCK.min(self.queries - row);
-            (row, rows, before + row + rows, before + row)
+            Block::new(row, rows, before + row, first)
         })
     }
 }
@@ -64,6 +67,7 @@ pub(super) fn forward(
     q: FloatTensor<Flex>,
     k: FloatTensor<Flex>,
     v: FloatTensor<Flex>,
+    first: Option<FirstKeys>,
 ) -> (FloatTensor<Flex>, FloatTensor<Flex>) {
     let (q, k, v) = (Heads::new(q), Heads::new(k), Heads::new(v));
     let plan = Plan::new(&q, &k);
@@ -86,13 +90,14 @@ pub(super) fn forward(
         let ((q, q_stride), (k, k_stride)) = (q.head(batch, head), k.head(batch, kv_head));
         let (v, v_stride) = v.head(batch, kv_head);
         let mut scores = vec![0.0; BLOCK.min(queries) * plan.keys];
-        for (row, rows, keys, first) in plan.blocks() {
+        for block in plan.blocks(first.as_ref().map(|first| first.row(batch))) {
+            let (row, rows, start, keys) = (block.row, block.rows, block.start, block.width());
             let q = Matrix::new(&q[row * q_stride..], rows, width, q_stride);
-            let k = Matrix::new(k, keys, width, k_stride);
+            let k = Matrix::new(&k[start * k_stride..], keys, width, k_stride);
             let scores = &mut scores[..rows * keys];
             product(scores, keys, false, plan.scale(), q, k.transposed());
-            softmax(scores, keys, first, &mut log_sum_exp[row..row + rows]);
-            let v = Matrix::new(v, keys, width, v_stride);
+            softmax(scores, block, &mut log_sum_exp[row..row + rows]);
+            let v = Matrix::new(&v[start * v_stride..], keys, width, v_stride);
             let p = Matrix::new(scores, rows, keys, keys);
             product(&mut output[row * width..], width, false, 1.0, p, v);
         }
@@ -113,6 +118,7 @@ pub(super) fn backward(
     output: FloatTensor<Flex>,
     log_sum_exp: FloatTensor<Flex>,
     grad: FloatTensor<Flex>,
+    first: Option<FirstKeys>,
 ) -> (FloatTensor<Flex>, FloatTensor<Flex>, FloatTensor<Flex>) {
     let (q, k, v) = (Heads::new(q), Heads::new(k), Heads::new(v));
     let (output, grad) = (Heads::new(output), Heads::new(grad));
@@ -139,30 +145,32 @@ pub(super) fn backward(
     tasks.for_each(|(index, ((dq, dk), dv))| {
         let (batch, kv_head) = (index / kv_heads, index % kv_heads);
         let ((k, k_stride), (v, v_stride)) = (k.head(batch, kv_head), v.head(batch, kv_head));
-        let block = BLOCK.min(queries) * all_keys;
-        let (mut p, mut ds) = (vec![0.0; block], vec![0.0; block]);
+        let size = BLOCK.min(queries) * all_keys;
+        let (mut p, mut ds) = (vec![0.0; size], vec![0.0; size]);
         let mut deltas = vec![0.0; BLOCK.min(queries)];
         for group in 0..groups {
             let head = kv_head * groups + group;
             let ((q, q_stride), (o, o_stride)) = (q.head(batch, head), output.head(batch, head));
             let (g, g_stride) = grad.head(batch, head);
             let log_sum_exp = &log_sum_exp.values()[(batch * heads + head) * queries..];
-            for (row, rows, keys, first) in plan.blocks() {
+            for block in plan.blocks(first.as_ref().map(|first| first.row(batch))) {
+                let (row, rows, start, keys) = (block.row, block.rows, block.start, block.width());
                 let (p, ds) = (&mut p[..rows * keys], &mut ds[..rows * keys]);
                 let q = Matrix::new(&q[row * q_stride..], rows, width, q_stride);
                 let g_rows = Matrix::new(&g[row * g_stride..], rows, width, g_stride);
-                let k = Matrix::new(k, keys, width, k_stride);
-                let v = Matrix::new(v, keys, width, v_stride);
+                let k = Matrix::new(&k[start * k_stride..], keys, width, k_stride);
+                let v = Matrix::new(&v[start * v_stride..], keys, width, v_stride);
                 for (i, value) in deltas[..rows].iter_mut().enumerate() {
                     let at = row + i;
                     *value = delta(&o[at * o_stride..][..width], &g[at * g_stride..][..width]);
                 }
                 product(p, keys, false, plan.scale(), q, k.transposed());
-                probabilities(p, keys, first, &log_sum_exp[row..row + rows]);
+                probabilities(p, block, &log_sum_exp[row..row + rows]);
                 product(ds, keys, false, 1.0, g_rows, v.transposed());
                 score_gradients(p, ds, keys, &deltas[..rows]);
                 let p = Matrix::new(p, rows, keys, keys);
                 let ds = Matrix::new(ds, rows, keys, keys);
+                let (dv, dk) = (&mut dv[start * width..], &mut dk[start * width..]);
                 product(dv, width, true, 1.0, p.transposed(), g_rows);
                 product(dk, width, true, plan.scale(), ds.transposed(), q);
                 let dq = &mut dq[(group * queries + row) * width..];
@@ -179,7 +187,12 @@ pub(super) fn backward(
 struct Attention;
 
 impl<B: FlexKernels> Backward<B, 3> for Attention {
-    type State = ([NodeId; 3], FloatTensor<B>, FloatTensor<B>);
+    type State = (
+        [NodeId; 3],
+        FloatTensor<B>,
+        FloatTensor<B>,
+        Option<FirstKeys>,
+    );
 
     fn backward(
         self,
@@ -189,9 +202,9 @@ impl<B: FlexKernels> Backward<B, 3> for Attention {
     ) {
         let parents = ops.parents;
         let grad = grads.consume::<B>(&ops.node);
-        let (inputs, output, log_sum_exp) = ops.state;
+        let (inputs, output, log_sum_exp, first) = ops.state;
         let [q, k, v] = inputs.map(|id| checkpointer.retrieve_node_output(id));
-        let (dq, dk, dv) = B::causal_attention_backward(q, k, v, output, log_sum_exp, grad);
+        let (dq, dk, dv) = B::causal_attention_backward(q, k, v, output, log_sum_exp, grad, first);
         for (parent, grad) in parents.into_iter().zip([dq, dk, dv]) {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, grad);
@@ -205,6 +218,7 @@ pub(super) fn record<B: FlexKernels, C: CheckpointStrategy>(
     q: FloatTensor<Autodiff<B, C>>,
     k: FloatTensor<Autodiff<B, C>>,
     v: FloatTensor<Autodiff<B, C>>,
+    first: Option<FirstKeys>,
 ) -> FloatTensor<Autodiff<B, C>> {
     let nodes = [q.node(), k.node(), v.node()];
     match Attention.prepare::<C>(nodes).compute_bound().stateful() {
@@ -215,12 +229,12 @@ pub(super) fn record<B: FlexKernels, C: CheckpointStrategy>(
                 prep.checkpoint(&v),
             ];
             let [q, k, v] = [q, k, v].map(|tensor| tensor.into_parts().0);
-            let (output, log_sum_exp) = B::causal_attention_forward(q, k, v);
-            prep.finish((inputs, output.clone(), log_sum_exp), output)
+            let (output, log_sum_exp) = B::causal_attention_forward(q, k, v, first.clone());
+            prep.finish((inputs, output.clone(), log_sum_exp, first), output)
         }
         OpsKind::UnTracked(prep) => {
             let [q, k, v] = [q, k, v].map(|tensor| tensor.into_parts().0);
-            prep.finish(B::causal_attention(q, k, v))
+            prep.finish(B::causal_attention(q, k, v, first))
         }
     }
 }

@@ -3,7 +3,9 @@
 use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
 use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 
-use super::{FlexKernels, attention, lora_linear, rms_norm, rotary, swiglu};
+use crate::FirstKeys;
+
+use super::{FlexKernels, attention, linear, lora_linear, rms_norm, rotary, swiglu};
 
 impl FlexKernels for Flex {
     fn rms_norm(
@@ -44,6 +46,17 @@ impl FlexKernels for Flex {
         swiglu::backward(gate, up, grad)
     }
 
+    fn frozen_linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        linear::forward(x, weight)
+    }
+
+    fn frozen_linear_backward(
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        linear::backward(weight, grad)
+    }
+
     fn lora_linear(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -69,16 +82,18 @@ impl FlexKernels for Flex {
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> FloatTensor<Self> {
-        attention::forward(q, k, v).0
+        attention::forward(q, k, v, first).0
     }
 
     fn causal_attention_forward(
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        attention::forward(q, k, v)
+        attention::forward(q, k, v, first)
     }
 
     fn causal_attention_backward(
@@ -88,8 +103,9 @@ impl FlexKernels for Flex {
         output: FloatTensor<Self>,
         log_sum_exp: FloatTensor<Self>,
         grad: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        attention::backward(q, k, v, output, log_sum_exp, grad)
+        attention::backward(q, k, v, output, log_sum_exp, grad, first)
     }
 }
 
@@ -135,6 +151,14 @@ impl<B: FlexKernels, C: CheckpointStrategy> FlexKernels for Autodiff<B, C> {
         unreachable!("{FIRST_ORDER}")
     }
 
+    fn frozen_linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        linear::record::<B, C>(x, weight)
+    }
+
+    fn frozen_linear_backward(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        unreachable!("{FIRST_ORDER}")
+    }
+
     fn lora_linear(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -160,14 +184,16 @@ impl<B: FlexKernels, C: CheckpointStrategy> FlexKernels for Autodiff<B, C> {
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> FloatTensor<Self> {
-        attention::record::<B, C>(q, k, v)
+        attention::record::<B, C>(q, k, v, first)
     }
 
     fn causal_attention_forward(
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
+        _: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("the log-sum-exp has no gradient; `causal_attention` records the output")
     }
@@ -179,6 +205,7 @@ impl<B: FlexKernels, C: CheckpointStrategy> FlexKernels for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
+        _: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("{FIRST_ORDER}")
     }

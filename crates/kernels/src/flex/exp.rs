@@ -15,7 +15,8 @@ pub(super) fn exp(x: f32) -> f32 {
     // Adding and subtracting 1.5·2²³ rounds to an integer.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.clamp(-87.0, 88.0);
-    let n = (clamped * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = clamped - n * LN_2_HIGH - n * LN_2_LOW;
     let mut p = 1.0 / 5040.0;
     for c in [
@@ -29,7 +30,9 @@ pub(super) fn exp(x: f32) -> f32 {
     ] {
         p = p * r + c;
     }
-    let power = f32::from_bits(((n as i32 + 127) << 23) as u32);
+    // `n` stands in the low bits of the shifted number; as an exponent it is
+    // biased by 127. A conversion to an integer would check for overflow.
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
     if x < -87.0 { 0.0 } else { p * power }
 }
 

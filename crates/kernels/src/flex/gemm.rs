@@ -1,4 +1,6 @@
-//! A checked door to the `gemm` crate.
+//! A checked door to the `gemm` crate, and to our own product of few rows.
+
+use super::few_rows;
 
 /// A matrix within a slice: `rows · columns` values at the given distances.
 #[derive(Clone, Copy)]
@@ -70,11 +72,22 @@ pub(super) fn parallel_product(
     a: Matrix,
     b: Matrix,
 ) {
+    if !keep && factor == 1.0 && few_rows::suits(&a, &b) {
+        check(output, stride, a, b);
+        return few_rows::product(output, stride, a, b);
+    }
     let parallelism = match a.rows * a.columns * b.columns {
         PARALLEL.. => gemm::Parallelism::Rayon(0),
         _ => gemm::Parallelism::None,
     };
     run(output, stride, keep, factor, a, b, parallelism);
+}
+
+/// Every index that a product reaches lies within its slice.
+fn check(output: &[f32], stride: usize, a: Matrix, b: Matrix) {
+    assert_eq!(a.columns, b.rows, "inner dimensions differ");
+    let fits = a.fits() && b.fits() && b.columns <= stride;
+    assert!(fits && (a.rows.max(1) - 1) * stride + b.columns <= output.len());
 }
 
 fn run(
@@ -90,11 +103,10 @@ fn run(
     if m == 0 || n == 0 || k == 0 {
         return;
     }
-    assert_eq!(k, b.rows, "inner dimensions differ");
-    assert!(a.fits() && b.fits() && n <= stride && (m - 1) * stride + n <= output.len());
+    check(output, stride, a, b);
     #[expect(
         unsafe_code,
-        reason = "the crate takes pointers; every index it reaches was checked just above"
+        reason = "the crate takes pointers; `check` has seen every index it reaches"
     )]
     unsafe {
         gemm::gemm(

@@ -5,15 +5,19 @@
 //! kernel here reads its inputs once, on every thread, and keeps nothing but
 //! its inputs (attention keeps its output and one number per row besides).
 //!
-//! The kernels take f32 tensors on a Flex device; [`supported`] says whether a
-//! tensor is one. Everything else takes the plain twins.
+//! The kernels compute in f32 on a Flex device; [`supported`] says whether a
+//! tensor is of that kind, [`widens`] whether it is once cast to f32.
+//! Everything else takes the plain twins.
 
 mod attention;
 mod attention_rows;
 mod backends;
 mod exp;
+mod few_rows;
 mod gemm;
+mod linear;
 mod lora_linear;
+mod rank2;
 mod rms_norm;
 mod rotary;
 mod rows;
@@ -21,6 +25,8 @@ mod swiglu;
 
 use burn::backend::{Backend, DispatchDevice, backend_extension, tensor::FloatTensor};
 use burn::tensor::{DType, Tensor};
+
+use crate::FirstKeys;
 
 /// Differentiable operations of the Flex backend. First order only: the
 /// backward operations have no gradient of their own.
@@ -57,6 +63,16 @@ pub trait FlexKernels: Backend {
         grad: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
+    /// See [`linear`](crate::linear), with `x` as rows, without a bias; the
+    /// weight is a constant.
+    fn frozen_linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// The gradient of `x`.
+    fn frozen_linear_backward(
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
     /// See [`lora_linear`](crate::lora_linear), with `x` as rows; the weight
     /// is a constant.
     fn lora_linear(
@@ -77,11 +93,12 @@ pub trait FlexKernels: Backend {
         scale: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Causal [`attention`](crate::attention).
+    /// See [`attention`](crate::attention); `first` are the lower bounds.
     fn causal_attention(
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> FloatTensor<Self>;
 
     /// The output, and each row's log-sum-exp `[batch, heads, queries]`.
@@ -89,6 +106,7 @@ pub trait FlexKernels: Backend {
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// The gradients of `q`, `k` and `v`.
@@ -99,11 +117,19 @@ pub trait FlexKernels: Backend {
         output: FloatTensor<Self>,
         log_sum_exp: FloatTensor<Self>,
         grad: FloatTensor<Self>,
+        first: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// Whether the kernels take this tensor.
+/// Whether the kernels take this tensor as it is.
 pub(crate) fn supported<const D: usize>(x: &Tensor<D>) -> bool {
+    x.dtype() == DType::F32 && widens(x)
+}
+
+/// Whether the kernels take this tensor once it is widened to f32. On a CPU
+/// that is both faster and more exact than operations on narrow floats.
+pub(crate) fn widens<const D: usize>(x: &Tensor<D>) -> bool {
     let inner = x.device().without_autodiff();
-    x.dtype() == DType::F32 && matches!(inner.as_dispatch(), DispatchDevice::Flex(_))
+    matches!(x.dtype(), DType::F32 | DType::BF16 | DType::F16)
+        && matches!(inner.as_dispatch(), DispatchDevice::Flex(_))
 }

@@ -1,6 +1,6 @@
 //! Grouped-query attention in plain tensor operations.
 
-use burn::tensor::{Bool, DType, Tensor, activation, assert_shape};
+use burn::tensor::{Bool, DType, Tensor, TensorData, activation, assert_shape};
 
 use crate::AttentionMask;
 
@@ -31,10 +31,9 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask)
     let groups = heads / kv_heads;
     let dtype = q.dtype();
     let scale = (head_dim as f64).powf(-0.5);
-    let q = q
-        .mul_scalar(scale)
-        .reshape([batch, kv_heads, groups * queries, head_dim]);
+    let q = q.reshape([batch, kv_heads, groups * queries, head_dim]);
     let scores = q.matmul(k.swap_dims(2, 3)).cast(DType::F32);
+    let scores = scores.mul_scalar(scale);
     let scores = match hidden(mask, batch, groups, queries, keys, &scores) {
         Some(hidden) => scores.mask_fill(hidden, f32::MIN),
         None => scores,
@@ -54,17 +53,30 @@ fn hidden(
     scores: &Tensor<4>,
 ) -> Option<Tensor<4, Bool>> {
     let shape = scores.dims();
+    assert!(keys >= queries, "{queries} queries see only {keys} keys");
     let mask = match mask {
         AttentionMask::Causal if queries == 1 => return None,
         AttentionMask::Causal => {
-            assert!(keys >= queries, "{queries} queries see only {keys} keys");
             // True above the diagonal that ends at the last key.
             Tensor::<2, Bool>::tril_mask([queries, keys], (keys - queries) as i64, &scores.device())
                 .unsqueeze_dims::<5>(&[0, 1, 2])
         }
-        AttentionMask::HiddenKeys(hidden) => {
-            assert_shape!(hidden, [batch, keys]);
-            hidden.clone().unsqueeze_dims::<5>(&[1, 2, 3])
+        AttentionMask::CausalFrom(first) => {
+            assert_eq!(
+                first.dims(),
+                [batch, queries],
+                "the mask's rows and queries"
+            );
+            let hidden: Vec<bool> = (0..batch)
+                .flat_map(|row| first.row(row).iter().enumerate())
+                .flat_map(|(query, &first)| {
+                    let own = keys - queries + query;
+                    let seen = own.min(first as usize)..=own;
+                    (0..keys).map(move |key| !seen.contains(&key))
+                })
+                .collect();
+            let data = TensorData::new(hidden, [batch, 1, 1, queries, keys]);
+            Tensor::from_data(data, &scores.device())
         }
     };
     Some(

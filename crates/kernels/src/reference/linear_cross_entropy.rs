@@ -19,7 +19,8 @@ pub fn linear_cross_entropy(
     let [n, d] = hidden.dims();
     assert_shape!(weight, [_, d]);
     assert_shape!(targets, [n]);
-    let logits = hidden.matmul(weight.transpose()).cast(DType::F32);
+    let (hidden, weight) = (hidden.cast(DType::F32), weight.cast(DType::F32));
+    let logits = hidden.matmul(weight.transpose());
     activation::log_softmax(logits, 1)
         .gather(1, targets.unsqueeze_dim(1))
         .sum()

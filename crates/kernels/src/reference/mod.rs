@@ -4,6 +4,7 @@
 //! and hand-written gradients are tested against.
 
 mod attention;
+mod linear;
 mod linear_cross_entropy;
 mod lora_linear;
 mod rms_norm;
@@ -11,6 +12,7 @@ mod rotary;
 mod swiglu;
 
 pub use attention::attention;
+pub use linear::linear;
 pub use linear_cross_entropy::linear_cross_entropy;
 pub use lora_linear::lora_linear;
 pub use rms_norm::rms_norm;

@@ -1,8 +1,9 @@
 //! Rotary position embedding, half-split, in plain tensor operations.
 
-use burn::tensor::{Tensor, assert_shape};
+use burn::tensor::{DType, Tensor, assert_shape};
 
-/// Rotates each head's halves by the angle of its position.
+/// Rotates each head's halves by the angle of its position; in f32, rounded
+/// once to the type of `x`.
 ///
 /// With `x = [a, b]` split in the middle of the last axis, the result is
 /// `[a·cos − b·sin, b·cos + a·sin]`: Hugging Face's layout, not the interleaved
@@ -10,7 +11,7 @@ use burn::tensor::{Tensor, assert_shape};
 ///
 /// # Shapes
 /// - `x`: `[batch, heads, length, head_dim]`
-/// - `cos`, `sin`: `[batch or 1, length, head_dim / 2]`
+/// - `cos`, `sin`: `[batch or 1, length, head_dim / 2]`, f32
 ///
 /// # Panics
 /// If the tables do not fit `x`.
@@ -22,6 +23,8 @@ pub fn rotary(x: Tensor<4>, cos: Tensor<3>, sin: Tensor<3>) -> Tensor<4> {
     let half = head_dim / 2;
     assert_shape!(cos, [.., length, half]);
     assert_shape!(sin, [.., length, half]);
+    let dtype = x.dtype();
+    let x = x.cast(DType::F32);
     let (cos, sin) = (cos.unsqueeze_dim::<4>(1), sin.unsqueeze_dim::<4>(1));
     let first = x.clone().narrow(3, 0, half);
     let second = x.narrow(3, half, half);
@@ -32,4 +35,5 @@ pub fn rotary(x: Tensor<4>, cos: Tensor<3>, sin: Tensor<3>) -> Tensor<4> {
         ],
         3,
     )
+    .cast(dtype)
 }

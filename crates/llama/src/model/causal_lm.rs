@@ -1,13 +1,12 @@
 //! The whole model: hidden states, and a head that a loss can avoid.
 
-use anneal_kernels::AttentionMask;
-use anneal_peft::LinearExt;
+use anneal_peft::LoraFactors;
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{DType, Device, Int, Tensor, module::linear};
+use burn::tensor::{DType, Device, Int, Tensor};
 
-use super::{LlamaModel, Positions, RotaryTables};
-use crate::{KvCache, LlamaConfig, LlamaError, TensorSource, weights::Builder};
+use super::{LlamaModel, projection::project};
+use crate::{LlamaConfig, LlamaError, Precision, TensorSource, weights::Builder};
 
 /// transformers' `LlamaForCausalLM`.
 ///
@@ -38,7 +37,7 @@ pub struct LlamaForCausalLM {
 }
 
 impl LlamaForCausalLM {
-    /// Builds the model from a source of named tensors.
+    /// Builds the model in f32 from a source of named tensors.
     ///
     /// The parameters are frozen: training starts with an adapter, or with
     /// burn's `unfreeze`.
@@ -52,8 +51,22 @@ impl LlamaForCausalLM {
         source: &mut dyn TensorSource,
         device: &Device,
     ) -> Result<Self, LlamaError> {
+        Self::from_source_with(config, source, Precision::F32, device)
+    }
+
+    /// As [`LlamaForCausalLM::from_source`], in the precision given.
+    ///
+    /// # Errors
+    /// [`LlamaError::UnsupportedPrecision`] besides.
+    pub fn from_source_with(
+        config: &LlamaConfig,
+        source: &mut dyn TensorSource,
+        precision: Precision,
+        device: &Device,
+    ) -> Result<Self, LlamaError> {
         config.check(source.location())?;
-        let mut builder = Builder::new(source, device);
+        precision.check(device)?;
+        let mut builder = Builder::new(source, precision, device);
         let model = LlamaModel::build(&mut builder, config);
         let lm_head = (!config.tie_word_embeddings)
             .then(|| builder.linear("lm_head", config.hidden_size, config.vocab_size, false));
@@ -61,33 +74,9 @@ impl LlamaForCausalLM {
         Ok(Self { model, lm_head })
     }
 
-    /// The states of a right-padded batch, every row starting at position 0.
-    ///
-    /// Padding needs no mask: a padded token lies behind every real one, and
-    /// attention looks back only. The states at padded places mean nothing.
-    ///
-    /// # Shapes
-    /// - `input_ids`: `[batch, length]`
-    /// - result: `[batch, length, hidden_size]`
-    pub fn hidden_states(&self, input_ids: Tensor<2, Int>, config: &LlamaConfig) -> Tensor<3> {
-        let [_, length] = input_ids.dims();
-        let range = Positions::Range { start: 0, length };
-        let tables = RotaryTables::new(config, range, &input_ids.device());
-        self.model
-            .forward(input_ids, &tables, &AttentionMask::Causal, None)
-    }
-
-    /// As [`LlamaForCausalLM::hidden_states`], appending to a cache.
-    pub fn hidden_states_cached(
-        &self,
-        input_ids: Tensor<2, Int>,
-        positions: Positions,
-        mask: &AttentionMask,
-        cache: &mut KvCache,
-        config: &LlamaConfig,
-    ) -> Tensor<3> {
-        let tables = RotaryTables::new(config, positions, &input_ids.device());
-        self.model.forward(input_ids, &tables, mask, Some(cache))
+    /// The type of the weights and activations, and of a cache for them.
+    pub fn dtype(&self) -> DType {
+        self.model.embed_tokens.weight.val().dtype()
     }
 
     /// The head: hidden states to logits, in f32.
@@ -95,48 +84,17 @@ impl LlamaForCausalLM {
     /// # Shapes
     /// `[.., hidden_size]` to `[.., vocab_size]`
     pub fn logits<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
-        let logits = match &self.lm_head {
-            Some(head) => head.forward_adapted(hidden),
-            None => linear(
-                hidden,
-                self.model.embed_tokens.weight.val().transpose(),
-                None,
-            ),
-        };
-        logits.cast(DType::F32)
+        match &self.lm_head {
+            Some(head) if head.weight.reparameterization::<LoraFactors>().is_some() => {
+                project(head, hidden).cast(DType::F32)
+            }
+            Some(head) => anneal_kernels::logits(hidden, head.weight.val().transpose()),
+            None => anneal_kernels::logits(hidden, self.model.embed_tokens.weight.val()),
+        }
     }
 
     /// Token ids to logits: `[batch, length]` to `[batch, length, vocab_size]`.
     pub fn forward(&self, input_ids: Tensor<2, Int>, config: &LlamaConfig) -> Tensor<3> {
         self.logits(self.hidden_states(input_ids, config))
-    }
-
-    /// The summed negative log-likelihood of the targets, with the head
-    /// computed for the trained places alone.
-    ///
-    /// # Shapes
-    /// - `input_ids`: `[batch, length]`, right-padded
-    /// - `places`: `[n]`, flat indices `row · length + t` of the states that
-    ///   predict; `targets`: `[n]`, the ids that follow them
-    /// - result: `[1]`
-    pub fn token_loss(
-        &self,
-        input_ids: Tensor<2, Int>,
-        places: Tensor<1, Int>,
-        targets: Tensor<1, Int>,
-        config: &LlamaConfig,
-    ) -> Tensor<1> {
-        let hidden = self.hidden_states(input_ids, config);
-        let [batch, length, width] = hidden.dims();
-        let trained = hidden.reshape([batch * length, width]).select(0, places);
-        anneal_kernels::linear_cross_entropy(trained, self.head_weight(), targets)
-    }
-
-    /// `[vocab_size, hidden_size]`, with an adapter of the head composed in.
-    fn head_weight(&self) -> Tensor<2> {
-        match &self.lm_head {
-            Some(head) => head.weight.val().transpose(),
-            None => self.model.embed_tokens.weight.val(),
-        }
     }
 }

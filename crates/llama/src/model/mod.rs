@@ -8,6 +8,8 @@ mod mlp;
 mod projection;
 mod rms_norm;
 mod rotary;
+mod states;
+mod token_loss;
 
 pub use attention::Attention;
 pub use causal_lm::LlamaForCausalLM;

@@ -16,6 +16,13 @@ pub enum Positions<'a> {
     },
     /// One token in each row, at the position given.
     Each(&'a [usize]),
+    /// A position for every token, row by row: `[batch, length]`.
+    PerToken {
+        /// `batch · length` positions.
+        positions: &'a [usize],
+        /// Tokens in a row.
+        length: usize,
+    },
 }
 
 /// `a·cos(p·fᵢ)` and `a·sin(p·fᵢ)`, made once for a batch and shared by its
@@ -42,7 +49,8 @@ impl RotaryTables {
     ///
     /// # Shapes
     /// [`Positions::Range`]: `[1, length, head_dim / 2]`;
-    /// [`Positions::Each`]: `[batch, 1, head_dim / 2]`.
+    /// [`Positions::Each`]: `[batch, 1, head_dim / 2]`;
+    /// [`Positions::PerToken`]: `[batch, length, head_dim / 2]`.
     pub fn new(config: &LlamaConfig, positions: Positions, device: &Device) -> Self {
         let half = config.head_dim / 2;
         let (shape, rows): (_, Vec<Vec<usize>>) = match positions {
@@ -53,6 +61,13 @@ impl RotaryTables {
                 [each.len(), 1, half],
                 each.iter().map(|&position| vec![position]).collect(),
             ),
+            Positions::PerToken { positions, length } => {
+                let rows = positions.chunks(length.max(1));
+                (
+                    [rows.len(), length, half],
+                    rows.map(<[usize]>::to_vec).collect(),
+                )
+            }
         };
         let angles = angles(config, &rows);
         let factor = config.rope.scaling.attention_factor() as f32;
@@ -124,6 +139,14 @@ mod tests {
         assert_eq!(each.sin.dims(), [2, 1, 2]);
         let sin = each.sin.try_into_vec_as::<f32>().unwrap();
         assert!((sin[0] - 4.0f32.sin()).abs() < 1e-6 && (sin[2] - 3.0f32.sin()).abs() < 1e-6);
+        let per_token = Positions::PerToken {
+            positions: &[0, 4, 1, 3, 2, 0],
+            length: 3,
+        };
+        let sin = RotaryTables::new(&config, per_token, &device).sin;
+        assert_eq!(sin.dims(), [2, 3, 2]);
+        let sin = sin.try_into_vec_as::<f32>().unwrap();
+        assert!((sin[2] - 4.0f32.sin()).abs() < 1e-6 && (sin[6] - 3.0f32.sin()).abs() < 1e-6);
     }
 
     #[test]

@@ -70,10 +70,10 @@ impl Tokenizer {
             .metadata
             .get("tokenizer.ggml.bos_token_id")
             .and_then(GgufValue::as_u64);
-        Ok(Self {
+        Ok(Self::new(
             inner,
-            bos: bos.filter(|_| adds_bos).map(|id| id as u32),
-        })
+            bos.filter(|_| adds_bos).map(|id| id as u32),
+        ))
     }
 }
 

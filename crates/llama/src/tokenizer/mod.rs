@@ -1,8 +1,14 @@
 //! Text to token ids and back, from `tokenizer.json` or a GGUF's metadata.
 
+mod byte_level;
 mod gguf;
+mod json;
+mod stages;
+mod stream;
 
 use std::path::Path;
+
+pub use stream::TextStream;
 
 use crate::LlamaError;
 
@@ -13,6 +19,11 @@ pub struct Tokenizer {
     /// Prepended where special tokens are asked for; GGUF files say so in
     /// metadata, `tokenizer.json` in its own post-processor.
     bos: Option<u32>,
+    /// One more than the largest id that has a token.
+    size: usize,
+    /// One more than the largest id that may be decoded: an embedding is often
+    /// padded with rows that have no token, and those decode to nothing.
+    rows: usize,
 }
 
 impl Tokenizer {
@@ -25,7 +36,26 @@ impl Tokenizer {
             path: path.to_owned(),
             what: e.to_string(),
         })?;
-        Ok(Self { inner, bos: None })
+        Ok(Self::new(inner, None))
+    }
+
+    fn new(inner: tokenizers::Tokenizer, bos: Option<u32>) -> Self {
+        let ids = inner.get_vocab(true);
+        let size = ids.values().max().map_or(0, |&id| id as usize + 1);
+        Self {
+            inner,
+            bos,
+            size,
+            rows: size,
+        }
+    }
+
+    /// Lets ids up to the embedding's rows decode to nothing where they have
+    /// no token, as transformers does.
+    #[must_use]
+    pub fn with_embedding_rows(mut self, rows: usize) -> Self {
+        self.rows = self.size.max(rows);
+        self
     }
 
     /// Token ids of a text; special tokens written in it are recognised. With
@@ -48,11 +78,17 @@ impl Tokenizer {
             .collect())
     }
 
-    /// The text of token ids, without special tokens unless `special`.
+    /// The text of token ids, without special tokens unless `special`. Bytes
+    /// that are not UTF-8 become U+FFFD. [`TextStream`] gives the same text
+    /// piece by piece.
     ///
     /// # Errors
+    /// [`LlamaError::UnknownTokenId`] if an id lies outside the vocabulary;
     /// [`LlamaError::Encoding`] if the decoder fails.
     pub fn decode(&self, ids: &[u32], special: bool) -> Result<String, LlamaError> {
+        if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.rows) {
+            return Err(self.unknown(id));
+        }
         self.inner
             .decode(ids, !special)
             .map_err(|e| LlamaError::Encoding {
@@ -72,7 +108,24 @@ impl Tokenizer {
 
     /// One more than the largest id.
     pub fn size(&self) -> usize {
-        let ids = self.inner.get_vocab(true);
-        ids.values().max().map_or(0, |&id| id as usize + 1)
+        self.size
+    }
+
+    /// What a decoder is given for an id: nothing for a row without a token,
+    /// nor for a special token unless `special`.
+    fn spelling(&self, id: u32, special: bool) -> Result<Option<String>, LlamaError> {
+        if id as usize >= self.rows {
+            return Err(self.unknown(id));
+        }
+        let added = self.inner.get_added_vocabulary();
+        let token = self.inner.id_to_token(id);
+        Ok(token.filter(|token| special || !added.is_special_token(token)))
+    }
+
+    fn unknown(&self, id: u32) -> LlamaError {
+        LlamaError::UnknownTokenId {
+            id,
+            size: self.rows,
+        }
     }
 }

@@ -7,23 +7,29 @@ use burn::nn::Linear;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::{Problem, TensorSource};
-use crate::LlamaError;
+use crate::{LlamaError, Precision};
 
 /// Hands out frozen parameters one by one; [`Builder::finish`] says whether
 /// all of them were real.
 pub(crate) struct Builder<'a> {
     source: &'a mut dyn TensorSource,
     device: Device,
+    dtype: DType,
     used: BTreeSet<String>,
     problems: Vec<Problem>,
     failure: Option<LlamaError>,
 }
 
 impl<'a> Builder<'a> {
-    pub(crate) fn new(source: &'a mut dyn TensorSource, device: &Device) -> Self {
+    pub(crate) fn new(
+        source: &'a mut dyn TensorSource,
+        precision: Precision,
+        device: &Device,
+    ) -> Self {
         Self {
             source,
             device: device.clone(),
+            dtype: precision.dtype(),
             used: BTreeSet::new(),
             problems: Vec::new(),
             failure: None,
@@ -79,7 +85,7 @@ impl<'a> Builder<'a> {
 
     fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Tensor<D> {
         self.used.insert(name.to_owned());
-        let options = (&self.device, DType::F32);
+        let options = (&self.device, self.dtype);
         if self.failure.is_none() {
             match self.source.tensor(name, &shape) {
                 Ok(Ok(values)) => {

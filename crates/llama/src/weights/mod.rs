@@ -15,6 +15,8 @@ pub(crate) use gguf::{GgufFile, GgufWeights, Value as GgufValue};
 pub use problem::Problem;
 pub use random::RandomWeights;
 pub(crate) use safetensors::SafetensorsFolder;
+#[cfg(feature = "hub")]
+pub(crate) use safetensors::shard_paths;
 
 use crate::LlamaError;
 

@@ -49,7 +49,7 @@ impl SafetensorsFolder {
 }
 
 /// The shards that an index names, or the single file.
-fn shard_paths(folder: &Path) -> Result<Vec<PathBuf>, LlamaError> {
+pub(crate) fn shard_paths(folder: &Path) -> Result<Vec<PathBuf>, LlamaError> {
     let index = folder.join("model.safetensors.index.json");
     if !index.exists() {
         let single = folder.join("model.safetensors");

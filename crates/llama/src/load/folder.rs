@@ -1,0 +1,98 @@
+//! A model that is a Hugging Face folder: weights, settings and tokenizer in
+//! files of their own.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use serde_json::Value;
+
+use super::files::{optional_object, refuse};
+use super::{LoadOptions, LoadedModel, template::chat_template};
+use crate::config::{HuggingFaceConfig, TokenIds};
+use crate::weights::SafetensorsFolder;
+use crate::{LlamaError, LlamaForCausalLM, Tokenizer};
+
+pub(super) fn load(
+    folder: &Path,
+    options: &LoadOptions,
+    device: &Device,
+) -> Result<LoadedModel, LlamaError> {
+    let config_path = folder.join("config.json");
+    if !config_path.exists() {
+        return Err(LlamaError::NotAModel {
+            path: folder.to_owned(),
+            found: "a folder without config.json".into(),
+        });
+    }
+    let raw = HuggingFaceConfig::read(&config_path)?;
+    let config = raw.resolve(&config_path)?;
+    // The small files come first: a mistake in them costs no loading.
+    let settings_path = folder.join("tokenizer_config.json");
+    let settings = optional_object(&settings_path)?;
+    let bos_token = special_token(&settings_path, &settings, "bos_token")?;
+    let eos_token = special_token(&settings_path, &settings, "eos_token")?;
+    let chat_template = chat_template(folder, &settings_path, &settings)?;
+    let end_ids = match generation_end_ids(folder)? {
+        Some(ids) => ids,
+        None => raw.end_ids(),
+    };
+    let tokenizer = folder.join("tokenizer.json");
+    let tokenizer = if tokenizer.exists() {
+        Some(Tokenizer::from_file(&tokenizer)?)
+    } else {
+        None
+    };
+    refuse_pickles(folder)?;
+    let mut weights = SafetensorsFolder::open(folder)?;
+    let model =
+        LlamaForCausalLM::from_source_with(&config, &mut weights, options.precision, device)?;
+    Ok(LoadedModel {
+        model,
+        config,
+        tokenizer,
+        chat_template,
+        bos_token,
+        eos_token,
+        end_ids,
+    })
+}
+
+/// A token's text: a string, or an object whose `content` is one.
+fn special_token(path: &Path, settings: &Value, key: &str) -> Result<Option<String>, LlamaError> {
+    let value = &settings[key];
+    if value.is_null() {
+        return Ok(None);
+    }
+    let text = value.as_str().or_else(|| value.get("content")?.as_str());
+    text.map(|text| Some(text.to_owned()))
+        .ok_or_else(|| refuse(path, key, value, "a token's text"))
+}
+
+/// The ids that end a generation, by `generation_config.json`: one or several.
+fn generation_end_ids(folder: &Path) -> Result<Option<Vec<u32>>, LlamaError> {
+    const KEY: &str = "eos_token_id";
+    let path = folder.join("generation_config.json");
+    let value = &optional_object(&path)?[KEY];
+    if value.is_null() {
+        return Ok(None);
+    }
+    serde_json::from_value::<TokenIds>(value.clone())
+        .map(|ids| Some(ids.into()))
+        .map_err(|_| refuse(&path, KEY, value, "a token id, or a list of them"))
+}
+
+/// Pickled weights are programs; the folder's owner has to convert them.
+fn refuse_pickles(folder: &Path) -> Result<(), LlamaError> {
+    let has = |name: &str| folder.join(name).exists();
+    if has("model.safetensors") || has("model.safetensors.index.json") {
+        return Ok(());
+    }
+    let pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+    match pickles.into_iter().find(|name| has(name)) {
+        None => Ok(()),
+        Some(found) => Err(LlamaError::PickledWeights {
+            path: folder.to_owned(),
+            found,
+        }),
+    }
+}

@@ -1,0 +1,88 @@
+//! From a path to a model that can run: weights, tokenizer and template.
+
+mod files;
+mod folder;
+mod gguf;
+mod template;
+
+use std::path::Path;
+
+use burn::tensor::Device;
+
+use crate::config::LlamaConfig;
+use crate::{LlamaError, LlamaForCausalLM, Precision, Tokenizer};
+
+/// A model with what its files say about using it.
+#[derive(Debug)]
+pub struct LoadedModel {
+    /// The network, frozen.
+    pub model: LlamaForCausalLM,
+    /// Its dimensions and constants.
+    pub config: LlamaConfig,
+    /// Absent where a folder has no `tokenizer.json`.
+    pub tokenizer: Option<Tokenizer>,
+    /// The Jinja chat template, if the files hold one; the one called
+    /// `default` where they hold several.
+    pub chat_template: Option<String>,
+    /// The token that begins a text, as templates spell it.
+    pub bos_token: Option<String>,
+    /// The token that ends a text, as templates spell it.
+    pub eos_token: Option<String>,
+    /// The ids that end a generation.
+    pub end_ids: Vec<u32>,
+}
+
+/// How a model is loaded; the default is f32.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// The type of weights and activations, whatever the files hold.
+    pub precision: Precision,
+}
+
+impl LoadOptions {
+    /// With the precision given.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+}
+
+/// Reads a GGUF file or a Hugging Face folder, with weights in f32.
+///
+/// # Errors
+/// A [`LlamaError`] that names the file and the place.
+pub fn load(path: &Path, device: &Device) -> Result<LoadedModel, LlamaError> {
+    load_with(path, &LoadOptions::default(), device)
+}
+
+/// As [`load`], with options.
+///
+/// # Errors
+/// As [`load`]; [`LlamaError::UnsupportedPrecision`] besides.
+pub fn load_with(
+    path: &Path,
+    options: &LoadOptions,
+    device: &Device,
+) -> Result<LoadedModel, LlamaError> {
+    if !path.exists() {
+        return Err(LlamaError::NoModel {
+            path: path.to_owned(),
+        });
+    }
+    let mut loaded = if path.is_dir() {
+        folder::load(path, options, device)?
+    } else {
+        gguf::load(path, options, device)?
+    };
+    let tokens = loaded.tokenizer.as_ref().map_or(0, Tokenizer::size);
+    let rows = loaded.config.vocab_size;
+    if tokens > rows {
+        return Err(LlamaError::TokenizerTooLarge {
+            path: path.to_owned(),
+            tokens,
+            rows,
+        });
+    }
+    loaded.tokenizer = loaded.tokenizer.map(|t| t.with_embedding_rows(rows));
+    Ok(loaded)
+}

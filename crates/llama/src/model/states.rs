@@ -1,0 +1,81 @@
+//! Token ids to hidden states, for every way a batch can be laid out.
+
+use anneal_kernels::AttentionMask;
+use burn::tensor::{Int, Tensor, assert_shape};
+
+use super::{LlamaForCausalLM, Positions, RotaryTables};
+use crate::{KvCache, LlamaConfig, Segments};
+
+impl LlamaForCausalLM {
+    /// The states of a right-padded batch, every row starting at position 0.
+    ///
+    /// Padding needs no mask: a padded token lies behind every real one, and
+    /// attention looks back only. The states at padded places mean nothing.
+    ///
+    /// # Shapes
+    /// - `input_ids`: `[batch, length]`
+    /// - result: `[batch, length, hidden_size]`
+    pub fn hidden_states(&self, input_ids: Tensor<2, Int>, config: &LlamaConfig) -> Tensor<3> {
+        let [_, length] = input_ids.dims();
+        let range = Positions::Range { start: 0, length };
+        self.hidden_states_at(input_ids, range, &AttentionMask::Causal, config)
+    }
+
+    /// The states of packed rows: those that each segment has in a batch of
+    /// its own. The states at padded places mean nothing.
+    ///
+    /// # Shapes
+    /// As [`LlamaForCausalLM::hidden_states`].
+    ///
+    /// # Panics
+    /// If the segments are those of a batch of another shape.
+    ///
+    /// The same as transformers with `position_ids` that restart and a
+    /// block-diagonal mask.
+    pub fn hidden_states_packed(
+        &self,
+        input_ids: Tensor<2, Int>,
+        segments: &Segments,
+        config: &LlamaConfig,
+    ) -> Tensor<3> {
+        let [batch, length] = segments.dims();
+        assert_shape!(input_ids, [batch, length]);
+        self.hidden_states_at(input_ids, segments.positions(), &segments.mask(), config)
+    }
+
+    /// The states of tokens at the positions given, under the mask given.
+    ///
+    /// # Shapes
+    /// As [`LlamaForCausalLM::hidden_states`].
+    ///
+    /// # Panics
+    /// If positions or mask are those of a batch of another shape.
+    pub fn hidden_states_at(
+        &self,
+        input_ids: Tensor<2, Int>,
+        positions: Positions,
+        mask: &AttentionMask,
+        config: &LlamaConfig,
+    ) -> Tensor<3> {
+        let tables = RotaryTables::new(config, positions, &input_ids.device());
+        self.model.forward(input_ids, &tables, mask, None)
+    }
+
+    /// As [`LlamaForCausalLM::hidden_states_at`], appending to a cache: a text
+    /// may be read in as many calls as one likes.
+    ///
+    /// # Panics
+    /// If the cache has no room for the tokens, or is of another batch or
+    /// floating-point type.
+    pub fn hidden_states_cached(
+        &self,
+        input_ids: Tensor<2, Int>,
+        positions: Positions,
+        mask: &AttentionMask,
+        cache: &mut KvCache,
+        config: &LlamaConfig,
+    ) -> Tensor<3> {
+        let tables = RotaryTables::new(config, positions, &input_ids.device());
+        self.model.forward(input_ids, &tables, mask, Some(cache))
+    }
+}
