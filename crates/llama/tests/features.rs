@@ -81,6 +81,11 @@ fn states_and_logits_equal_those_of_transformers() {
     let (fixture, device) = (goldens(), device());
     for name in MODELS {
         let (model, config) = model(name, &device);
+        assert_eq!(
+            model.num_params() as u64,
+            config.parameter_count(),
+            "{name}"
+        );
         let (mut states, mut logits) = (Vec::new(), Vec::new());
         for row in rows(&fixture, name) {
             let length = row.len();

@@ -26,10 +26,11 @@ impl GgufFile {
         let rows = embedding.and_then(|info| info.shape.first().copied());
         let hidden_size = self.size("llama.embedding_length")?;
         let num_attention_heads = self.size("llama.attention.head_count")?;
-        let head_dim = match num_attention_heads {
-            0 => 0, // refused by name with the other dimensions
-            heads => self.size_or("llama.attention.key_length", hidden_size / heads)?,
-        };
+        if num_attention_heads == 0 {
+            return Err(self.refuse("llama.attention.head_count", "0", "at least 1"));
+        }
+        let usual = hidden_size / num_attention_heads;
+        let head_dim = self.size_or("llama.attention.key_length", usual)?;
         for key in ["llama.rope.dimension_count", "llama.attention.value_length"] {
             let width = self.size_or(key, head_dim)?;
             if width != head_dim {

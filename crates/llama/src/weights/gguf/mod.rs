@@ -10,6 +10,8 @@ mod file;
 mod names;
 mod rope;
 mod source;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub(crate) use file::GgufFile;
