@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anneal_data::Message;
 use anneal_examples::{Conversation, ExampleError, device, finish, keep_freed_memory, open_model};
-use anneal_llama::{GenerateOptions, Generator, LlamaError, LoadedModel};
+use anneal_llama::{GenerateOptions, Generator, LlamaError, LoadOptions, LoadedModel};
 use clap::Parser;
 use serde::Serialize;
 
@@ -32,6 +32,9 @@ struct Flags {
     /// A text that ends the answer, which is cut before it; may be given several times
     #[arg(long)]
     stop: Vec<String>,
+    /// The type of weights and activations: f32, or bf16 in half the memory
+    #[arg(long, default_value = "f32")]
+    dtype: String,
     /// cpu, cuda:N or wgpu
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -93,12 +96,13 @@ fn main() -> ExitCode {
 
 fn run(flags: &Flags) -> Result<(), ExampleError> {
     let device = device::parse(&flags.device)?;
+    let loading = LoadOptions::default().with_precision(flags.dtype.parse()?);
     let mut options = options(flags);
     options.validate()?;
     note_idle(&flags.sampling);
     let path = Path::new(&flags.model);
     let adapters = flags.adapter.iter().map(PathBuf::as_path);
-    let loaded = open_model(path, adapters, &device)?;
+    let loaded = open_model(path, adapters, &loading, &device)?;
     let prompt_ids;
     (prompt_ids, options.end_ids) = prompt(flags, path, &loaded)?;
     if flags.max_new_tokens.is_none() {
@@ -216,7 +220,7 @@ fn prompt(
     Ok((ids, end_ids))
 }
 
-/// An option out of its range, by the name of its flag.
+/// A value that the library refuses, by the name of its flag.
 fn by_flag(error: ExampleError) -> ExampleError {
     match error {
         ExampleError::Llama(LlamaError::GenerateOption {
@@ -233,6 +237,11 @@ fn by_flag(error: ExampleError) -> ExampleError {
             },
             found,
             expected: expected.to_owned(),
+        },
+        ExampleError::Llama(LlamaError::UnknownPrecision { found }) => ExampleError::Setting {
+            setting: "dtype",
+            found,
+            expected: "f32 or bf16".to_owned(),
         },
         other => other,
     }

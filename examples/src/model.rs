@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anneal_data::MicroBatch;
-use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadedModel, load};
+use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadOptions, LoadedModel, load_with};
 use anneal_peft::{load_adapter, merge};
 use anneal_train::TokenLoss;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -17,13 +17,14 @@ use crate::ExampleError;
 /// type of the weights.
 ///
 /// # Errors
-/// What [`load`], [`load_adapter`] and [`merge`] refuse.
+/// What [`load_with`], [`load_adapter`] and [`merge`] refuse.
 pub fn open_model<'a>(
     model: &Path,
     adapters: impl IntoIterator<Item = &'a Path>,
+    options: &LoadOptions,
     device: &Device,
 ) -> Result<LoadedModel, ExampleError> {
-    let mut loaded = load(model, device)?;
+    let mut loaded = load_with(model, options, device)?;
     let mut adapters = adapters.into_iter().peekable();
     while let Some(adapter) = adapters.next() {
         let (model, _, report) = load_adapter(loaded.model, adapter)?;

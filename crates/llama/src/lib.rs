@@ -4,7 +4,7 @@
 //! Module paths are Hugging Face's state-dict names
 //! (`model.layers.0.self_attn.q_proj`), so that weights, adapters and error
 //! messages speak one language. [`load`] reads a Hugging Face folder or a GGUF
-//! file into a [`LoadedModel`]; [`generate`] continues prompts greedily.
+//! file into a [`LoadedModel`]; a [`Generator`] continues prompts.
 //!
 //! Every linear layer calls `anneal_peft`'s adapted forward, so an adapter
 //! attached to the model trains and runs in activation space.
