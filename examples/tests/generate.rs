@@ -215,6 +215,21 @@ fn a_seed_draws_the_same_tokens_again() {
 }
 
 #[test]
+fn bf16_comes_near_f32() {
+    let model = fixture("tiny-llama");
+    let first = |dtype: &str| {
+        let flags = ["--model", &model, "--prompt-ids", "3,1,4,1,5"];
+        let flags = [&flags[..], &["--max-new-tokens", "1", "--dtype", dtype]].concat();
+        let output = json("generate", &flags);
+        assert_whole(&output, 1);
+        output["logprobs"][0].as_f64().unwrap()
+    };
+    // Eight bits of precision, logits of a few units.
+    let difference = (first("f32") - first("bf16")).abs();
+    assert!(difference > 1e-5 && difference < 0.1, "{difference:e}");
+}
+
+#[test]
 fn a_stop_text_ends_the_answer_before_it() {
     let model = gguf();
     let common = ["--model", &model, "--prompt", "SELECT"];
@@ -271,6 +286,7 @@ fn values_out_of_range_are_refused_by_flag() {
         ("--min-p", "-0.5", "from 0 (off) to 1"),
         ("--repetition-penalty", "0", "above 0"),
         ("--max-new-tokens", "0", "1 or more"),
+        ("--dtype", "int4", "f32 or bf16"),
         ("--stop", "", "at least one character"),
     ] {
         let found = format!("{flag} is ");

@@ -4,7 +4,7 @@
 //! Module paths are Hugging Face's state-dict names
 //! (`model.layers.0.self_attn.q_proj`), so that weights, adapters and error
 //! messages speak one language. [`load`] reads a Hugging Face folder or a GGUF
-//! file into a [`LoadedModel`]; [`generate`] continues prompts greedily.
+//! file into a [`LoadedModel`]; a [`Generator`] continues prompts.
 //!
 //! A [`Tokenizer`] is read from either, in both kinds that Llamas have, and a
 //! [`TextStream`] turns tokens into text as they come.
