@@ -79,7 +79,9 @@ impl LlamaForCausalLM {
         self.model.embed_tokens.weight.val().dtype()
     }
 
-    /// The head: hidden states to logits, in f32.
+    /// The head: hidden states to logits, in f32 whatever the model's type. A
+    /// head with an adapter of its own rounds to that type first, as any
+    /// adapted layer does.
     ///
     /// # Shapes
     /// `[.., hidden_size]` to `[.., vocab_size]`
