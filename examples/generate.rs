@@ -14,7 +14,7 @@ use serde::Serialize;
 /// Continues a prompt with the most probable tokens.
 #[derive(Parser)]
 struct Flags {
-    /// The model: a GGUF file, a Hugging Face folder, or a Hub id, ORG/NAME[@REVISION][:FILE.gguf]
+    /// The model: a GGUF file, a Hugging Face folder, or a Hub id (org/name, org/name@revision, org/name:file.gguf)
     #[arg(long)]
     model: PathBuf,
     /// A folder with a PEFT adapter (adapter_config.json, adapter_model.safetensors)
