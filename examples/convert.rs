@@ -17,7 +17,7 @@ use clap::{Parser, ValueEnum};
 /// tokenizer, a folder in another type or other shards, a model with its adapter merged.
 #[derive(Parser)]
 struct Flags {
-    /// The model: a GGUF file, a Hugging Face folder, or a Hub id, ORG/NAME[@REVISION][:FILE.gguf]
+    /// The model: a GGUF file, a Hugging Face folder, or a Hub id (org/name, org/name@revision, org/name:file.gguf)
     #[arg(long)]
     model: PathBuf,
     /// A folder with a PEFT adapter, to be merged into the weights

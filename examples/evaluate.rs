@@ -57,7 +57,7 @@ struct Source {
     /// Predictions, JSON lines: {"sql"} in the questions' order, or {"index", "sql"}
     #[arg(long)]
     predictions: Option<PathBuf>,
-    /// A model to ask: a GGUF file, a Hugging Face folder, or a Hub id, ORG/NAME[@REVISION][:FILE.gguf]
+    /// A model to ask: a GGUF file, a Hugging Face folder, or a Hub id (org/name, org/name@revision, org/name:file.gguf)
     #[arg(long)]
     model: Option<PathBuf>,
 }

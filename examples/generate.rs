@@ -16,7 +16,7 @@ use serde::Serialize;
 /// The text is printed as it comes; --json prints one document at the end.
 #[derive(Parser)]
 struct Flags {
-    /// The model: a GGUF file, a Hugging Face folder, or a Hub id, ORG/NAME[@REVISION][:FILE.gguf]
+    /// The model: a GGUF file, a Hugging Face folder, or a Hub id (org/name, org/name@revision, org/name:file.gguf)
     #[arg(long)]
     model: String,
     /// A folder with a PEFT adapter (adapter_config.json, adapter_model.safetensors); several add up

@@ -17,7 +17,7 @@ use safetensors::tensor::{Dtype, TensorView};
 /// crates/testkit/python/check_peft.py compares with PEFT.
 #[derive(Parser)]
 struct Flags {
-    /// The model: a GGUF file, a Hugging Face folder, or a Hub id, ORG/NAME[@REVISION][:FILE.gguf]
+    /// The model: a GGUF file, a Hugging Face folder, or a Hub id (org/name, org/name@revision, org/name:file.gguf)
     #[arg(long)]
     model: PathBuf,
     /// A folder with a PEFT adapter (adapter_config.json, adapter_model.safetensors); several add up

@@ -13,7 +13,7 @@ use crate::ExampleError;
 #[derive(Debug, Clone, Default, Deserialize, clap::Args)]
 #[serde(default, deny_unknown_fields)]
 pub struct GivenSettings {
-    /// The model: a GGUF file, a Hugging Face folder, or a Hub id, ORG/NAME[@REVISION][:FILE.gguf]
+    /// The model: a GGUF file, a Hugging Face folder, or a Hub id (org/name, org/name@revision, org/name:file.gguf)
     #[arg(long)]
     pub model: Option<PathBuf>,
     /// Questions to learn from, JSON lines: {"db_id", "question", "sql", "context"}; may be repeated

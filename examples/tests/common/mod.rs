@@ -24,6 +24,16 @@ pub struct Outcome {
 ///
 /// `cargo test --test NAME` builds no examples: it takes what is there.
 pub fn run<S: AsRef<str>>(example: &str, arguments: &[S]) -> Outcome {
+    run_with(example, arguments, &[])
+}
+
+/// Runs an example with further environment variables; none of the Hub's own
+/// is passed on to it.
+pub fn run_with<S: AsRef<str>>(
+    example: &str,
+    arguments: &[S],
+    variables: &[(&str, &str)],
+) -> Outcome {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
     let name = format!("{example}{}", std::env::consts::EXE_SUFFIX);
@@ -34,7 +44,17 @@ pub fn run<S: AsRef<str>>(example: &str, arguments: &[S]) -> Outcome {
         program.display()
     );
     let arguments = arguments.iter().map(AsRef::as_ref);
-    let output = Command::new(program).args(arguments).output().unwrap();
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("HF_") || name.starts_with("HUGGING"))
+        {
+            command.env_remove(name);
+        }
+    }
+    let variables = variables.iter().copied();
+    let output = command.args(arguments).envs(variables).output().unwrap();
     Outcome {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
