@@ -112,11 +112,19 @@ fn greedy_continuations_equal_those_of_transformers() {
     for name in MODELS {
         let (model, config) = model(name, &device);
         let (_, expected) = fixture.ints(&format!("{name}/generated_ids"));
-        let prompts = rows(&fixture, name).into_iter();
-        let prompts = prompts.map(|row| row.iter().map(|&id| id as u32).collect());
-        for (prompt, expected) in prompts.zip(expected.chunks(10)) {
-            let found = generate(&model, &config, &[prompt], &options, &device).unwrap();
-            let ids = found[0].token_ids.iter().map(|&id| i64::from(id));
+        let prompts: Vec<Vec<u32>> = rows(&fixture, name)
+            .iter()
+            .map(|row| row.iter().map(|&id| id as u32).collect())
+            .collect();
+        // Together as well: with dynamic scaling each row has its own angles.
+        let mut found = generate(&model, &config, &prompts, &options, &device).unwrap();
+        for prompt in &prompts {
+            let alone = [prompt.clone()];
+            found.extend(generate(&model, &config, &alone, &options, &device).unwrap());
+        }
+        assert_eq!(found.len(), 4);
+        for (found, expected) in found.iter().zip(expected.chunks(10).cycle()) {
+            let ids = found.token_ids.iter().map(|&id| i64::from(id));
             assert_eq!(ids.collect::<Vec<_>>(), expected, "{name}");
         }
     }
