@@ -4,7 +4,8 @@
 //! Module paths are Hugging Face's state-dict names
 //! (`model.layers.0.self_attn.q_proj`), so that weights, adapters and error
 //! messages speak one language. [`load`] reads a Hugging Face folder or a GGUF
-//! file into a [`LoadedModel`]; [`generate`] continues prompts greedily.
+//! file into a [`LoadedModel`]; [`generate`] continues prompts greedily;
+//! [`ModelFile`] tells what a file holds without loading it.
 //!
 //! Every linear layer calls `anneal_peft`'s adapted forward, so an adapter
 //! attached to the model trains and runs in activation space.
@@ -27,4 +28,4 @@ pub use model::{
     Attention, DecoderLayer, LlamaForCausalLM, LlamaModel, Mlp, Positions, RmsNorm, RotaryTables,
 };
 pub use tokenizer::Tokenizer;
-pub use weights::{Problem, RandomWeights, TensorSource};
+pub use weights::{ModelFile, Problem, RandomWeights, StoredTensor, TensorSource};

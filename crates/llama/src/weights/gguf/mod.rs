@@ -8,6 +8,7 @@ mod dequantize;
 mod file;
 mod names;
 mod source;
+mod tensor_table;
 mod value;
 
 pub(crate) use file::GgufFile;
