@@ -62,13 +62,37 @@ pub enum LlamaError {
         /// What would have been accepted.
         expected: String,
     },
-    /// A safetensors file that does not parse.
-    #[error("{path}: not a readable safetensors file: {source}")]
+    /// A safetensors file that ends early or contradicts itself.
+    #[error("{path}: damaged safetensors, {place}: {what}")]
     Safetensors {
         /// The file.
         path: PathBuf,
-        /// The parser's reason.
-        source: safetensors::SafeTensorError,
+        /// Where in the file: the header, the data, or a tensor.
+        place: String,
+        /// What was found there and what was expected.
+        what: String,
+    },
+    /// An index of shards that names what is not there.
+    #[error("{path}: weight_map.{tensor} is {found}; expected {expected}")]
+    ShardIndex {
+        /// The index.
+        path: PathBuf,
+        /// The tensor whose entry it is.
+        tensor: String,
+        /// What the entry says, or meets.
+        found: String,
+        /// What would have been accepted.
+        expected: String,
+    },
+    /// Two shards that hold the same tensor.
+    #[error("{second}: tensor {tensor} is in {first} as well; expected it in one shard")]
+    TensorTwice {
+        /// The tensor.
+        tensor: String,
+        /// A shard that holds it.
+        first: PathBuf,
+        /// Another.
+        second: PathBuf,
     },
     /// A folder without weights.
     #[error("{path}: no weights: expected model.safetensors or model.safetensors.index.json")]
@@ -105,6 +129,14 @@ pub enum LlamaError {
         tensor: String,
         /// The type in the file.
         dtype: &'static str,
+    },
+    /// Tensors that the safetensors format can't hold.
+    #[error("{path}: not written: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The writer's reason.
+        source: safetensors::SafeTensorError,
     },
     /// The Hub answers, but not with the file.
     #[cfg(feature = "hub")]

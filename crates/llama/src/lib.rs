@@ -7,7 +7,8 @@
 //! file into a [`LoadedModel`]; a [`Generator`] continues prompts.
 //!
 //! A [`Tokenizer`] is read from either, in both kinds that Llamas have, and a
-//! [`TextStream`] turns tokens into text as they come.
+//! [`TextStream`] turns tokens into text as they come. [`ModelFile`] tells what
+//! a file holds without loading it.
 //!
 //! Every linear layer calls `anneal_peft`'s adapted forward, so an adapter
 //! attached to the model trains and runs in activation space.
@@ -41,4 +42,4 @@ pub use precision::Precision;
 pub use save::{SaveDtype, SaveOptions, save};
 pub use segments::Segments;
 pub use tokenizer::{TextStream, Tokenizer};
-pub use weights::{Problem, RandomWeights, TensorSource};
+pub use weights::{ModelFile, Problem, RandomWeights, StoredTensor, TensorSource};

@@ -36,7 +36,7 @@ pub use id::{HubId, ModelSource};
 pub use options::HubOptions;
 
 use crate::LlamaError;
-use crate::weights::shard_paths;
+use crate::weights::shard_files;
 use id::is_plain;
 use snapshot::{Snapshot, Stop};
 
@@ -119,16 +119,15 @@ fn folder(snapshot: &mut Snapshot, id: &HubId) -> Result<PathBuf, Stop> {
 
 /// The shards that a folder's index names.
 fn shard_names(folder: &Path) -> Result<Vec<String>, LlamaError> {
-    let paths = shard_paths(folder)?.into_iter();
-    let names = paths.map(|path| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let plain = name.filter(|name| is_plain(name)).map(str::to_owned);
-        plain.ok_or_else(|| LlamaError::Config {
-            path: folder.join(INDEX),
+    let index = folder.join(INDEX);
+    let names = shard_files(&index)?;
+    if let Some(name) = names.iter().find(|name| !is_plain(name)) {
+        return Err(LlamaError::Config {
+            path: index,
             field: "weight_map".into(),
-            found: format!("{:?}", name.unwrap_or_default()),
+            found: format!("{name:?}"),
             expected: "file names of letters, digits, '.', '_', '-' and '+'".into(),
-        })
-    });
-    names.collect()
+        });
+    }
+    Ok(names.into_iter().collect())
 }

@@ -26,9 +26,9 @@ impl LlamaModel {
             config.vocab_size,
             config.hidden_size,
         );
-        let layers = (0..config.num_hidden_layers)
-            .map(|i| DecoderLayer::build(builder, &format!("model.layers.{i}"), config))
-            .collect();
+        let layers = builder.layers(config.num_hidden_layers, |builder, path| {
+            DecoderLayer::build(builder, path, config)
+        });
         Self {
             embed_tokens: Embedding { weight },
             layers,

@@ -70,7 +70,7 @@ fn write_shard(shard: &[LazyTensor], path: &Path, dtype: SaveDtype) -> Result<()
     }
     written.map_err(|source| match source {
         safetensors::SafeTensorError::IoError(source) => LlamaError::io(path)(source),
-        source => LlamaError::Safetensors {
+        source => LlamaError::Write {
             path: path.to_owned(),
             source,
         },

@@ -1,24 +1,16 @@
 //! Stored floats widened to f32.
 
-use half::{bf16, f16};
-
-pub(crate) fn from_f32(bytes: &[u8]) -> Vec<f32> {
-    bytes
-        .chunks_exact(4)
-        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-        .collect()
+pub(crate) fn f32(bytes: &[u8], values: &mut Vec<f32>) {
+    let words = bytes.chunks_exact(4);
+    values.extend(words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
 }
 
-pub(crate) fn from_f16(bytes: &[u8]) -> Vec<f32> {
-    bytes
-        .chunks_exact(2)
-        .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
-        .collect()
+pub(crate) fn f16(bytes: &[u8], values: &mut Vec<f32>) {
+    let words = bytes.chunks_exact(2);
+    values.extend(words.map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()));
 }
 
-pub(crate) fn from_bf16(bytes: &[u8]) -> Vec<f32> {
-    bytes
-        .chunks_exact(2)
-        .map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32())
-        .collect()
+pub(crate) fn bf16(bytes: &[u8], values: &mut Vec<f32>) {
+    let words = bytes.chunks_exact(2);
+    values.extend(words.map(|b| half::bf16::from_le_bytes([b[0], b[1]]).to_f32()));
 }

@@ -1,22 +1,25 @@
 //! Named tensors from files to parameters, with one strict report.
 
 mod builder;
+mod file_bytes;
 mod float;
 mod gguf;
-mod mapped;
+mod model_file;
 mod problem;
 mod random;
 mod safetensors;
+mod stored;
 
 use std::path::Path;
 
 pub(crate) use builder::Builder;
 pub(crate) use gguf::{GgufFile, GgufWeights, Value as GgufValue};
+pub use model_file::{ModelFile, StoredTensor};
 pub use problem::Problem;
 pub use random::RandomWeights;
 pub(crate) use safetensors::SafetensorsFolder;
 #[cfg(feature = "hub")]
-pub(crate) use safetensors::shard_paths;
+pub(crate) use safetensors::shard_files;
 
 use crate::LlamaError;
 
@@ -38,4 +41,21 @@ pub trait TensorSource {
 
     /// Every tensor that the source holds, with its shape.
     fn names(&self) -> Vec<(String, Vec<usize>)>;
+
+    /// Whether two tensors of the same shape hold the same values.
+    ///
+    /// A source that can compare them piece by piece should; as it stands here,
+    /// both are in memory for as long as it takes.
+    ///
+    /// # Errors
+    /// As [`TensorSource::tensor`].
+    fn same_values(
+        &mut self,
+        first: &str,
+        second: &str,
+        shape: &[usize],
+    ) -> Result<bool, LlamaError> {
+        let first = self.tensor(first, shape)?;
+        Ok(first == self.tensor(second, shape)?)
+    }
 }

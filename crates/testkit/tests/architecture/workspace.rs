@@ -79,6 +79,8 @@ pub fn repository() -> (Table, Vec<Manifest>, Vec<TextFile>) {
     }
     let manifests = files.iter().filter(|f| f.path.ends_with("/Cargo.toml"));
     let members = manifests.map(|f| Manifest::parse(&f.path, &f.text));
+    // `fuzz/` is a workspace of its own, not a member.
+    let members = members.filter(|m| !m.table.contains_key("workspace"));
     let members = members.collect();
     let root = files.iter().find(|f| f.path == "Cargo.toml").unwrap();
     (root.text.parse().unwrap(), members, files)
@@ -89,9 +91,20 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name();
-        let ignored = ["target", "OUT", "__pycache__", ".git"];
+        let ignored = [
+            "target",
+            "OUT",
+            "__pycache__",
+            ".git",
+            "corpus",
+            "artifacts",
+        ];
         let kind = entry.file_type().unwrap();
-        if kind.is_dir() && !ignored.contains(&name.to_str().unwrap()) {
+        // In a worktree, `.git` is a file.
+        if ignored.contains(&name.to_str().unwrap()) {
+            continue;
+        }
+        if kind.is_dir() {
             walk(&entry.path(), files);
         } else if kind.is_file() {
             files.push(entry.path());

@@ -8,6 +8,9 @@ use crate::LlamaError;
 /// Lists may nest; llama.cpp writes none deeper than one.
 const DEEPEST: usize = 4;
 
+/// The number of a list among the types of values.
+const LIST: u32 = 9;
+
 /// A position in the file's bytes.
 pub(super) struct Cursor<'a> {
     path: &'a Path,
@@ -24,10 +27,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(super) fn damaged(&self, what: impl Into<String>) -> LlamaError {
+    /// An error at the place where a field begins.
+    pub(super) fn damaged_at(&self, offset: usize, what: impl Into<String>) -> LlamaError {
         LlamaError::Gguf {
             path: self.path.to_owned(),
-            offset: self.offset as u64,
+            offset: offset as u64,
             what: what.into(),
         }
     }
@@ -38,9 +42,8 @@ impl<'a> Cursor<'a> {
             .ok()
             .filter(|&c| c <= left)
             .ok_or_else(|| {
-                self.damaged(format!(
-                    "{of} of {count} bytes, but the file ends {left} bytes on"
-                ))
+                let what = format!("{of} of {count} bytes, but the file ends {left} bytes on");
+                self.damaged_at(self.offset, what)
             })?;
         let taken = &self.bytes[self.offset..self.offset + count];
         self.offset += count;
@@ -61,13 +64,26 @@ impl<'a> Cursor<'a> {
         Ok(u64::from_le_bytes(self.array(of)?))
     }
 
-    pub(super) fn text(&mut self, of: &str) -> Result<String, LlamaError> {
+    /// A count of things that take at least `least` bytes each: no more than
+    /// what is left of the file can hold, so that room may be reserved for it.
+    pub(super) fn count(&mut self, of: &str, least: usize) -> Result<usize, LlamaError> {
+        let start = self.offset;
+        let count = self.u64(of)?;
+        let most = (self.bytes.len() - self.offset) / least;
+        usize::try_from(count)
+            .ok()
+            .filter(|&c| c <= most)
+            .ok_or_else(|| {
+                let what = format!("{of} is {count}, but the rest of the file can hold {most}");
+                self.damaged_at(start, what)
+            })
+    }
+
+    pub(super) fn text(&mut self, of: &str) -> Result<&'a str, LlamaError> {
+        let start = self.offset;
         let length = self.u64(of)?;
         let bytes = self.take(length, of)?;
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(_) => Err(self.damaged(format!("{of} is not UTF-8"))),
-        }
+        std::str::from_utf8(bytes).map_err(|_| self.damaged_at(start, format!("{of} is not UTF-8")))
     }
 
     /// A value preceded by its type.
@@ -85,22 +101,50 @@ impl<'a> Cursor<'a> {
             4 => Value::Unsigned(self.u32(of)?.into()),
             5 => Value::Signed(i32::from_le_bytes(self.array(of)?).into()),
             6 => Value::Float(f32::from_le_bytes(self.array(of)?).into()),
-            7 => Value::Bool(self.array::<1>(of)? != [0]),
-            8 => Value::Text(self.text(of)?),
-            9 if depth < DEEPEST => {
-                let kind = self.u32(of)?;
-                let count = self.u64(of)?;
-                // No room is reserved for a count that the file only claims.
-                let mut list = Vec::new();
-                for _ in 0..count {
-                    list.push(self.value_of(kind, of, depth + 1)?);
+            7 => match self.array(of)? {
+                [0] => Value::Bool(false),
+                [1] => Value::Bool(true),
+                [other] => {
+                    let what = format!("{of} is a truth value of {other}; expected 0 or 1");
+                    return Err(self.damaged_at(self.offset - 1, what));
                 }
-                Value::List(list)
-            }
+            },
+            8 => Value::Text(self.text(of)?.into()),
+            LIST => self.list(of, depth)?,
             10 => Value::Unsigned(self.u64(of)?),
             11 => Value::Signed(i64::from_le_bytes(self.array(of)?)),
             12 => Value::Float(f64::from_le_bytes(self.array(of)?)),
-            other => return Err(self.damaged(format!("{of} has the unknown value type {other}"))),
+            other => {
+                let what = format!("{of} has the unknown value type {other}; expected 0 to 12");
+                return Err(self.damaged_at(self.offset - 4, what));
+            }
         })
+    }
+
+    /// The elements' type, their count, and as many elements.
+    fn list(&mut self, of: &str, depth: usize) -> Result<Value, LlamaError> {
+        if depth == DEEPEST {
+            let what = format!("{of} has lists nested more than {DEEPEST} deep");
+            return Err(self.damaged_at(self.offset, what));
+        }
+        let kind = self.u32(of)?;
+        let least = match kind {
+            0 | 1 | 7 => 1,
+            2 | 3 => 2,
+            10..=12 => 8,
+            8 => 8,
+            LIST => 12,
+            _ => 4,
+        };
+        let count = self.count(&format!("the length of {of}"), least)?;
+        if least < 4 {
+            self.take((count * least) as u64, of)?;
+            return Ok(Value::Narrow(count));
+        }
+        let mut list = Vec::with_capacity(count);
+        for _ in 0..count {
+            list.push(self.value_of(kind, of, depth + 1)?);
+        }
+        Ok(Value::List(list.into()))
     }
 }

@@ -1,26 +1,23 @@
-//! A GGUF file's header: metadata and the table of tensors.
+//! A GGUF file: its header, and tensors that are still on disk.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Value, cursor::Cursor, dequantize};
-use crate::{LlamaError, weights::mapped::MappedFile};
-
-/// One row of the table of tensors.
-#[derive(Debug, Clone)]
-pub(super) struct TensorInfo {
-    /// Row-major, outermost first: the reverse of the file's order.
-    pub(super) shape: Vec<usize>,
-    pub(super) kind: u32,
-    /// From the file's start.
-    offset: usize,
-    elements: usize,
-}
+use super::Value;
+use super::cursor::Cursor;
+use super::dequantize::SUPPORTED;
+use super::tensor_table::{self, TensorInfo};
+use crate::LlamaError;
+use crate::weights::file_bytes::FileBytes;
+use crate::weights::stored::Stored;
 
 /// A parsed GGUF file whose tensors are still on disk.
+///
+/// What is in memory is a small multiple of the header: a count is believed
+/// only as far as the rest of the file can hold so many things.
 #[derive(Debug)]
 pub(crate) struct GgufFile {
-    file: MappedFile,
+    file: FileBytes,
     pub(crate) metadata: BTreeMap<String, Value>,
     pub(super) tensors: BTreeMap<String, TensorInfo>,
 }
@@ -31,42 +28,34 @@ impl GgufFile {
 
     /// Maps the file and reads its header.
     pub(crate) fn open(path: &Path) -> Result<Self, LlamaError> {
-        let file = MappedFile::open(path)?;
-        let mut cursor = Cursor::new(path, file.bytes());
+        Self::parse(FileBytes::open(path)?)
+    }
+
+    /// Reads the header and checks that every tensor lies within the file, in
+    /// a place of its own.
+    pub(crate) fn parse(file: FileBytes) -> Result<Self, LlamaError> {
+        let bytes = file.bytes();
+        let mut cursor = Cursor::new(&file.path, bytes);
         if cursor.take(4, "the magic")? != Self::MAGIC {
-            return Err(cursor.damaged("the first bytes are not \"GGUF\""));
+            return Err(cursor.damaged_at(0, "the first bytes are not \"GGUF\""));
         }
-        let version = cursor.u32("the version")?;
-        if !(2..=3).contains(&version) {
-            return Err(cursor.damaged(format!(
-                "version {version}; supported: 2 and 3, little-endian"
-            )));
-        }
-        let tensor_count = cursor.u64("the tensor count")?;
-        let value_count = cursor.u64("the metadata count")?;
+        check_version(&mut cursor)?;
+        let tensor_count = cursor.count("the number of tensors", tensor_table::LEAST)?;
+        // A key, a type, and one byte of value.
+        let value_count = cursor.count("the number of metadata values", 8 + 4 + 1)?;
         let mut metadata = BTreeMap::new();
         for _ in 0..value_count {
+            let start = cursor.offset;
             let key = cursor.text("a metadata key")?;
-            let value = cursor.value(&key)?;
-            metadata.insert(key, value);
+            let value = cursor.value(key)?;
+            if metadata.insert(key.to_owned(), value).is_some() {
+                let what = format!("the metadata key {key:?} stands twice");
+                return Err(cursor.damaged_at(start, what));
+            }
         }
-        let mut tensors = BTreeMap::new();
-        for _ in 0..tensor_count {
-            let name = cursor.text("a tensor name")?;
-            tensors.insert(name.clone(), tensor_info(&mut cursor, &name)?);
-        }
-        let alignment = metadata
-            .get("general.alignment")
-            .and_then(Value::as_u64)
-            .unwrap_or(32);
-        let alignment = usize::try_from(alignment).unwrap_or(0);
-        if alignment == 0 {
-            return Err(cursor.damaged("general.alignment is not a positive number"));
-        }
-        let start = cursor.offset.next_multiple_of(alignment);
-        for info in tensors.values_mut() {
-            info.offset = info.offset.saturating_add(start);
-        }
+        let mut tensors = tensor_table::read(&mut cursor, tensor_count)?;
+        let alignment = alignment(&metadata, &file.path)?;
+        tensor_table::place(&cursor, &mut tensors, alignment, bytes.len())?;
         Ok(Self {
             metadata,
             tensors,
@@ -78,66 +67,69 @@ impl GgufFile {
         &self.file.path
     }
 
+    /// Every tensor's name, type, shape (outermost first) and bytes.
+    pub(crate) fn table(&self) -> impl Iterator<Item = (&str, &'static str, &[usize], usize)> {
+        let rows = self.tensors.iter();
+        rows.map(|(name, info)| (&name[..], info.kind.name, &info.shape[..], info.length))
+    }
+
+    /// One tensor as f32, in the file's own row order; `None` if there is none.
+    pub(crate) fn tensor(&self, name: &str) -> Option<Result<Vec<f32>, LlamaError>> {
+        let info = self.tensors.get(name)?;
+        Some(self.read(name, info))
+    }
+
     /// One tensor as f32, in the file's own row order.
     pub(super) fn read(&self, name: &str, info: &TensorInfo) -> Result<Vec<f32>, LlamaError> {
-        let format = dequantize::format(info.kind).ok_or_else(|| LlamaError::TensorType {
+        Ok(self.stored(name, info)?.values())
+    }
+
+    /// Where and how a tensor is stored.
+    pub(super) fn stored(&self, name: &str, info: &TensorInfo) -> Result<Stored<'_>, LlamaError> {
+        let decode = info.kind.decode.ok_or_else(|| LlamaError::TensorType {
             path: self.path().to_owned(),
             tensor: name.to_owned(),
-            found: dequantize::type_name(info.kind),
-            supported: dequantize::SUPPORTED,
+            found: info.kind.name.to_owned(),
+            supported: SUPPORTED,
         })?;
-        let damaged = |what| LlamaError::Gguf {
-            path: self.path().to_owned(),
-            offset: info.offset as u64,
-            what,
-        };
-        let row = info.shape.last().copied().unwrap_or(0);
-        if !row.is_multiple_of(format.block) {
-            return Err(damaged(format!(
-                "{name} has rows of {row} values, which {}-value blocks do not divide",
-                format.block
-            )));
-        }
-        let bytes = self.file.bytes();
-        let length = info.elements / format.block * format.bytes;
-        let end = info
-            .offset
-            .checked_add(length)
-            .filter(|&end| end <= bytes.len())
-            .ok_or_else(|| {
-                let left = bytes.len().saturating_sub(info.offset);
-                damaged(format!(
-                    "{name} needs {length} bytes, but {left} are left: the file is cut off"
-                ))
-            })?;
-        Ok((format.decode)(&bytes[info.offset..end]))
+        Ok(Stored {
+            file: &self.file,
+            range: info.offset..info.offset + info.length,
+            block_values: info.kind.block,
+            block_bytes: info.kind.bytes,
+            decode,
+        })
     }
 }
 
-fn tensor_info(cursor: &mut Cursor, name: &str) -> Result<TensorInfo, LlamaError> {
-    let rank = cursor.u32(name)?;
-    if rank > 4 {
-        return Err(cursor.damaged(format!("{name} has {rank} dimensions; at most 4 exist")));
+fn check_version(cursor: &mut Cursor) -> Result<(), LlamaError> {
+    let start = cursor.offset;
+    let version = cursor.u32("the version")?;
+    if (2..=3).contains(&version) {
+        return Ok(());
     }
-    let mut shape = Vec::new();
-    let mut elements = 1usize;
-    for _ in 0..rank {
-        let size = cursor.u64(name)?;
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        elements = elements
-            .checked_mul(size)
-            .ok_or_else(|| cursor.damaged(format!("the size of {name} overflows")))?;
-        shape.push(size);
-    }
-    shape.reverse();
-    let kind = cursor.u32(name)?;
-    let offset = cursor.u64(name)?;
-    let offset = usize::try_from(offset)
-        .map_err(|_| cursor.damaged(format!("the offset of {name} is {offset}")))?;
-    Ok(TensorInfo {
-        shape,
-        kind,
-        offset,
-        elements,
-    })
+    let what = if (1..=3).contains(&version.swap_bytes()) {
+        "the file is big-endian; supported: little-endian".to_owned()
+    } else {
+        format!("version {version}; supported: 2 and 3, little-endian")
+    };
+    Err(cursor.damaged_at(start, what))
+}
+
+/// What every tensor's offset is a multiple of: 32 unless the file says
+/// otherwise.
+fn alignment(metadata: &BTreeMap<String, Value>, path: &Path) -> Result<usize, LlamaError> {
+    const KEY: &str = "general.alignment";
+    let Some(value) = metadata.get(KEY) else {
+        return Ok(32);
+    };
+    let alignment = value.as_u64().and_then(|a| usize::try_from(a).ok());
+    alignment
+        .filter(|a| a.is_power_of_two())
+        .ok_or_else(|| LlamaError::Config {
+            path: path.to_owned(),
+            field: KEY.into(),
+            found: value.describe(),
+            expected: "a power of two".into(),
+        })
 }

@@ -10,6 +10,7 @@ mod file;
 mod names;
 mod rope;
 mod source;
+mod tensor_table;
 #[cfg(test)]
 mod tests;
 mod value;

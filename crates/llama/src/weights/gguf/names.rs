@@ -12,7 +12,9 @@ pub(super) fn hugging_face_name(name: &str) -> Option<String> {
         return Some(whole.to_owned());
     }
     let (layer, rest) = name.strip_prefix("blk.")?.split_once('.')?;
-    let layer: usize = layer.parse().ok()?;
+    // `parse` would take "+1" and "01" for 1, and two tensors for one.
+    let plain = layer == "0" || layer.starts_with(|c: char| ('1'..='9').contains(&c));
+    let layer: usize = layer.parse().ok().filter(|_| plain)?;
     let (part, kind) = rest.rsplit_once('.')?;
     let part = match part {
         "attn_norm" => "input_layernorm",
@@ -46,6 +48,9 @@ mod tests {
         );
         assert_eq!(name("output.weight"), "lm_head.weight");
         assert_eq!(hugging_face_name("blk.0.ssm_in.weight"), None);
-        assert_eq!(hugging_face_name("blk.x.attn_q.weight"), None);
+        for layer in ["x", "+1", "01", "-1", "", "99999999999999999999"] {
+            let name = format!("blk.{layer}.attn_q.weight");
+            assert_eq!(hugging_face_name(&name), None, "{name}");
+        }
     }
 }

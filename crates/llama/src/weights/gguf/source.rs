@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{GgufFile, config::ROPE_DIVISORS, names::hugging_face_name};
+use super::{GgufFile, config::ROPE_DIVISORS, names::hugging_face_name, tensor_table::TensorInfo};
 use crate::weights::{Problem, TensorSource};
 use crate::{LlamaConfig, LlamaError};
 
@@ -12,25 +12,39 @@ use crate::{LlamaConfig, LlamaError};
 pub(crate) struct GgufWeights<'a> {
     file: &'a GgufFile,
     /// Hugging Face's name to the file's.
-    names: BTreeMap<String, String>,
+    names: BTreeMap<String, &'a str>,
+    /// Tensors that no Llama has.
+    foreign: Vec<&'a str>,
     heads: usize,
     kv_heads: usize,
 }
 
 impl<'a> GgufWeights<'a> {
     pub(crate) fn new(file: &'a GgufFile, config: &LlamaConfig) -> Self {
-        // The divisors are part of the configuration, no weight.
-        let weights = file.tensors.keys().filter(|name| *name != ROPE_DIVISORS);
-        let names = weights.map(|name| {
-            let translated = hugging_face_name(name).unwrap_or_else(|| name.clone());
-            (translated, name.clone())
-        });
+        let (mut names, mut foreign) = (BTreeMap::new(), Vec::new());
+        for name in file.tensors.keys() {
+            match hugging_face_name(name) {
+                Some(translated) => {
+                    names.insert(translated, name.as_str());
+                }
+                // The divisors are part of the configuration, no weight.
+                None if name == ROPE_DIVISORS => {}
+                None => foreign.push(name.as_str()),
+            }
+        }
         Self {
             file,
-            names: names.collect(),
+            names,
+            foreign,
             heads: config.num_attention_heads,
             kv_heads: config.num_key_value_heads,
         }
+    }
+
+    /// The file's own name and row of a tensor.
+    fn find(&self, name: &str) -> Option<(&'a str, &'a TensorInfo)> {
+        let own = *self.names.get(name)?;
+        Some((own, self.file.tensors.get(own)?))
     }
 }
 
@@ -44,41 +58,43 @@ impl TensorSource for GgufWeights<'_> {
         name: &str,
         shape: &[usize],
     ) -> Result<Result<Vec<f32>, Problem>, LlamaError> {
-        let stored = self
-            .names
-            .get(name)
-            .and_then(|own| Some((own, self.file.tensors.get(own)?)));
-        let Some((own, info)) = stored else {
-            return Ok(Err(Problem::Missing {
-                name: name.into(),
-                expected: shape.into(),
-            }));
-        };
-        if info.shape != shape {
-            let (found, expected) = (info.shape.clone(), shape.into());
-            return Ok(Err(Problem::Shape {
-                name: name.into(),
-                found,
-                expected,
-            }));
+        let stored = self.find(name);
+        if let Some(problem) = Problem::of(name, stored.map(|(_, info)| &info.shape[..]), shape) {
+            return Ok(Err(problem));
         }
-        let values = self.file.read(own, info)?;
-        let heads = if name.contains(".self_attn.q_proj.") {
-            self.heads
-        } else if name.contains(".self_attn.k_proj.") {
-            self.kv_heads
-        } else {
-            return Ok(Ok(values));
+        let mut values = match stored {
+            Some((own, info)) => self.file.read(own, info)?,
+            None => Vec::new(),
         };
-        Ok(Ok(half_split_rows(&values, heads, shape[0])))
+        if name.contains(".self_attn.q_proj.") {
+            half_split_rows(&mut values, self.heads, shape[0]);
+        } else if name.contains(".self_attn.k_proj.") {
+            half_split_rows(&mut values, self.kv_heads, shape[0]);
+        }
+        Ok(Ok(values))
     }
 
     fn names(&self) -> Vec<(String, Vec<usize>)> {
-        let shape = |own: &String| self.file.tensors.get(own).map(|info| info.shape.clone());
-        self.names
-            .iter()
-            .map(|(name, own)| (name.clone(), shape(own).unwrap_or_default()))
+        let shape = |own: &str| self.file.tensors.get(own).map(|info| info.shape.clone());
+        let translated = self.names.iter().map(|(name, own)| (name.as_str(), *own));
+        let foreign = self.foreign.iter().map(|name| (*name, *name));
+        translated
+            .chain(foreign)
+            .map(|(name, own)| (name.to_owned(), shape(own).unwrap_or_default()))
             .collect()
+    }
+
+    fn same_values(
+        &mut self,
+        first: &str,
+        second: &str,
+        _shape: &[usize],
+    ) -> Result<bool, LlamaError> {
+        let (Some(first), Some(second)) = (self.find(first), self.find(second)) else {
+            return Ok(false);
+        };
+        let first = self.file.stored(first.0, first.1)?;
+        Ok(first.equals(&self.file.stored(second.0, second.1)?))
     }
 }
 
@@ -86,19 +102,20 @@ impl TensorSource for GgufWeights<'_> {
 ///
 /// llama.cpp rotates neighbouring pairs, so its converter interleaves the two
 /// halves of every head: row `2i + j` of a head was row `j·head_dim/2 + i`.
-fn half_split_rows(values: &[f32], heads: usize, rows: usize) -> Vec<f32> {
+///
+/// In place, with one head's rows beside: the projection is not held twice.
+fn half_split_rows(values: &mut [f32], heads: usize, rows: usize) {
     let width = values.len() / rows;
     let half = rows / heads / 2;
-    let mut result = Vec::with_capacity(values.len());
-    for head in 0..heads {
-        for part in 0..2 {
-            for i in 0..half {
-                let row = (head * half + i) * 2 + part;
-                result.extend_from_slice(&values[row * width..(row + 1) * width]);
-            }
+    let mut stored = Vec::with_capacity(2 * half * width);
+    for head in values.chunks_exact_mut(2 * half * width) {
+        stored.clear();
+        stored.extend_from_slice(head);
+        for (row, to) in head.chunks_exact_mut(width).enumerate() {
+            let from = row % half * 2 + row / half;
+            to.copy_from_slice(&stored[from * width..(from + 1) * width]);
         }
     }
-    result
 }
 
 #[cfg(test)]
@@ -109,13 +126,14 @@ mod tests {
     fn interleaved_rows_are_split_into_halves() {
         // Two heads of four rows, two columns: the converter stored the rows
         // 0 1 2 3 of a head as 0 2 1 3.
-        let stored: Vec<f32> = [0, 2, 1, 3, 4, 6, 5, 7]
+        let mut values: Vec<f32> = [0, 2, 1, 3, 4, 6, 5, 7]
             .iter()
             .flat_map(|&row| [row as f32, row as f32 + 0.5])
             .collect();
         let expected: Vec<f32> = (0..8)
             .flat_map(|row| [row as f32, row as f32 + 0.5])
             .collect();
-        assert_eq!(half_split_rows(&stored, 2, 8), expected);
+        half_split_rows(&mut values, 2, 8);
+        assert_eq!(values, expected);
     }
 }
