@@ -176,6 +176,14 @@ mod tests {
             start: 0,
             length: 10,
         });
+        // Packed behind each other, texts keep the angles of their own.
+        let packed: Vec<usize> = (0..31).chain(0..10).collect();
+        let packed = table(Positions::PerToken {
+            positions: &packed,
+            length: 41,
+        });
+        assert_close(packed.clone().narrow(1, 0, 31), first_of_long.clone(), 0.0);
+        assert_close(packed.narrow(1, 31, 10), unscaled.clone(), 0.0);
         let moved = max_difference(first_of_long.narrow(1, 9, 1), unscaled.narrow(1, 9, 1));
         assert!(moved > 0.01, "{moved}");
     }
