@@ -10,8 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anneal_llama::{
-    LlamaConfig, LlamaError, LlamaForCausalLM, LoadedModel, RandomWeights, SaveDtype, SaveOptions,
-    load, save,
+    LlamaConfig, LlamaError, LlamaForCausalLM, LoadOptions, LoadedModel, Precision, RandomWeights,
+    SaveDtype, SaveOptions, load, load_with, save,
 };
 use anneal_peft::{LoraConfig, TargetModules, attach, merge};
 use anneal_testkit::{device, fixture_path, random};
@@ -176,6 +176,24 @@ fn narrow_types_are_rounded_to_nearest_even() {
         assert!(inexact > 1_000, "the weights need no rounding");
         load(&folder, &device()).unwrap();
     }
+}
+
+#[test]
+fn a_bf16_model_is_saved_as_it_is() {
+    let path = fixture_path("tiny-llama-untied");
+    let options = LoadOptions::default().with_precision(Precision::Bf16);
+    let narrow = load_with(&path, &options, &device()).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let save = |loaded: &LoadedModel, name: &str| {
+        let folder = place.path().join(name);
+        let options = SaveOptions {
+            dtype: SaveDtype::Bf16,
+            ..SaveOptions::default()
+        };
+        loaded.save(&folder, &options).unwrap();
+        stored(&folder).1
+    };
+    assert!(save(&narrow, "narrow") == save(&open("tiny-llama-untied"), "wide"));
 }
 
 /// The upper half of the bits, plus one where the lower half is above its
