@@ -141,6 +141,10 @@ fn damaged_files_are_named_with_the_place() {
         "model.safetensors.index.json",
     ] {
         let folder = folder(&json!({}));
+        if name == "model.safetensors.index.json" {
+            // A single file, where there is one, needs no index.
+            fs::remove_file(folder.path().join("model.safetensors")).unwrap();
+        }
         write(&folder, name, "{\n  \"a\": ,\n}");
         let message = refused(&folder);
         assert!(

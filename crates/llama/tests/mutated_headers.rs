@@ -277,16 +277,18 @@ fn a_configuration_that_claims_much_is_refused_before_anything_is_allocated() {
     let config = std::fs::read_to_string(fixture.join("config.json")).unwrap();
     // Burn's first use of the device is not the file's doing.
     load(&fixture, &device()).unwrap();
-    for (field, value) in [
-        ("vocab_size", 131),
-        ("hidden_size", 42),
-        ("intermediate_size", 72),
-        ("num_hidden_layers", 3),
-        ("num_attention_heads", 6),
+    // The largest that a configuration may claim.
+    let largest = 1 << 30;
+    for (field, value, claim) in [
+        ("vocab_size", 131, largest),
+        ("hidden_size", 42, largest),
+        ("intermediate_size", 72, largest),
+        ("num_hidden_layers", 3, 1 << 12),
+        ("num_attention_heads", 6, largest),
     ] {
         let (from, to) = (
             format!("\"{field}\": {value}"),
-            format!("\"{field}\": 1073741824"),
+            format!("\"{field}\": {claim}"),
         );
         assert!(config.contains(&from), "{from}");
         std::fs::write(

@@ -380,9 +380,9 @@ fn repositories_that_hold_no_model_say_what_is_missing() {
         refused(files)
     };
     let place = format!("CACHE/models--org--name/snapshots/{COMMIT}/model.safetensors.index.json");
-    for name in ["../x", "a?b"] {
+    for (name, entry) in [("../x", "weight_map.a"), ("a?b", "weight_map")] {
         let message = index(name);
-        let prefix = format!("{place}: weight_map is \"{name}\"; expected file names");
+        let prefix = format!("{place}: {entry} is \"{name}\"; expected ");
         assert!(message.starts_with(&prefix), "{message}");
     }
     let message = index("absent.safetensors");
