@@ -284,7 +284,7 @@ fn a_configuration_that_claims_much_is_refused_before_anything_is_allocated() {
         ("hidden_size", 42, largest),
         ("intermediate_size", 72, largest),
         ("num_hidden_layers", 3, 1 << 12),
-        ("num_attention_heads", 6, largest),
+        ("num_attention_heads", 6, 1 << 16),
     ] {
         let (from, to) = (
             format!("\"{field}\": {value}"),
