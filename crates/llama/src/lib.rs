@@ -12,6 +12,34 @@
 //!
 //! Every linear layer calls `anneal_peft`'s adapted forward, so an adapter
 //! attached to the model trains and runs in activation space.
+//!
+//! ```
+//! use anneal_llama::{GenerateOptions, Generator, load};
+//!
+//! # let (folder, device) = (anneal_testkit::fixture_path("gguf/hf"), anneal_testkit::device());
+//! let llama = load(&folder, &device)?;
+//! let tokenizer = llama.tokenizer.as_ref().ok_or("a model without a tokenizer")?;
+//! let options = GenerateOptions {
+//!     max_new_tokens: 32,
+//!     end_ids: llama.end_ids.clone(),
+//!     stop: vec![";".into()],
+//!     ..GenerateOptions::default()
+//! };
+//! let generator = Generator::new(&llama.model, &llama.config, &device)
+//!     .with_options(options)
+//!     .with_tokenizer(tokenizer);
+//! let prompts = ["SELECT", "SELECT COUNT(*) FROM"];
+//! let ids = prompts.map(|prompt| tokenizer.encode(prompt, true));
+//! let ids = ids.into_iter().collect::<Result<Vec<_>, _>>()?;
+//! let mut tokens = [0, 0];
+//! for token in generator.stream(&ids)? {
+//!     let token = token?;
+//!     assert!(token.text.is_some() && token.logprob <= 0.0);
+//!     tokens[token.row] += 1;
+//! }
+//! assert!(tokens.iter().all(|count| (1..=32).contains(count)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod cache;
 mod config;
