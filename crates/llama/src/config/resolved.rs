@@ -112,19 +112,20 @@ impl LlamaConfig {
     /// YaRN's give either (Qwen's 32,768 and a factor of 4): there it is the
     /// stretched original length, if that is more.
     pub fn context_length(&self) -> usize {
-        match self.rope.scaling {
+        let given = self.max_position_embeddings;
+        let stretched = match self.rope.scaling {
+            RopeScaling::Linear { factor } | RopeScaling::Dynamic { factor } => {
+                given as f64 * factor
+            }
             RopeScaling::Yarn {
                 factor,
                 original_max_position_embeddings: original,
                 ..
-            } => self
-                .max_position_embeddings
-                .max((original as f64 * factor) as usize),
-            RopeScaling::Linear { factor } | RopeScaling::Dynamic { factor } => {
-                (self.max_position_embeddings as f64 * factor.max(1.0)) as usize
-            }
-            _ => self.max_position_embeddings,
-        }
+            } => original as f64 * factor,
+            _ => 0.0,
+        };
+        // A factor is only known to be a number; 2^30 is as far as sizes go.
+        given.max((stretched as usize).min(LARGEST))
     }
 
     /// How many numbers the model learns; a tied head counts once. Of a
@@ -275,5 +276,7 @@ mod tests {
         assert_eq!(config.context_length(), 8_192);
         config.max_position_embeddings = 64;
         assert_eq!(config.context_length(), 256);
+        config.rope.scaling = RopeScaling::Linear { factor: 1e30 };
+        assert_eq!(config.context_length(), LARGEST);
     }
 }
