@@ -127,8 +127,23 @@ fn a_gguf_cut_off_anywhere_is_an_error_and_never_a_panic() {
 
 #[test]
 fn other_files_are_not_mistaken_for_models() {
-    assert!(refusal("notes.txt", b"hello").contains("not a model"));
-    assert!(refusal("empty.gguf", b"").contains("not a model"));
+    let expected = "; expected a GGUF file, or a folder with config.json";
+    for (name, bytes, found) in [
+        (
+            "notes.txt",
+            &b"hello"[..],
+            "a file that begins with \"hell\"",
+        ),
+        ("empty.gguf", b"", "an empty file"),
+    ] {
+        let message = refusal(name, bytes);
+        let rest = format!("{name}: not a model: {found}{expected}");
+        assert!(message.ends_with(&rest), "{message}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let message = load(folder.path(), &device()).unwrap_err().to_string();
+    let rest = format!(": not a model: a folder without config.json{expected}");
+    assert!(message.ends_with(&rest), "{message}");
     assert!(
         refusal("v1.gguf", b"GGUF\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0").contains("version 1")
     );

@@ -200,9 +200,6 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, LlamaError> {
 
 /// Writes JSON as transformers does: indented, with a last newline.
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), LlamaError> {
-    let text = serde_json::to_string_pretty(value).map_err(|source| LlamaError::Json {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = serde_json::to_string_pretty(value).map_err(LlamaError::json(path))?;
     fs::write(path, text + "\n").map_err(LlamaError::io(path))
 }
