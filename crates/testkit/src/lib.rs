@@ -7,10 +7,12 @@ mod close;
 mod device;
 mod fixture;
 mod hashed;
+mod logits;
 mod random;
 
 pub use close::{assert_close, max_difference};
 pub use device::device;
 pub use fixture::{Fixture, fixture_path};
 pub use hashed::hashed;
+pub use logits::{LOGIT_TOLERANCE, unpadded};
 pub use random::random;
