@@ -1,7 +1,8 @@
 //! Fixtures, tolerances and tiny models for Anneal's own tests; never published.
 //!
-//! This is the one library that names a backend: a test needs a device, and
-//! every test runs on burn's pure-Rust CPU backend.
+//! Beside the kernels' optional feature this is the one library that names a
+//! backend: a test needs a device, and every test runs on burn's pure-Rust CPU
+//! backend.
 
 mod close;
 mod device;
