@@ -1,7 +1,9 @@
 //! Reading a prompt and greedy decoding, on a model of SmolLM2-135M's shape
-//! with random weights: the jobs of `peers/generate.py`.
+//! with random weights: the jobs of `peers/generate.py`. The allocator is that
+//! of the examples.
 
 use anneal_benches::VOCABULARY;
+use anneal_examples::keep_freed_memory;
 use anneal_llama::{GenerateOptions, LlamaConfig, LlamaForCausalLM, RandomWeights, generate};
 use anneal_testkit::device;
 use burn::tensor::{Tensor, TensorData};
@@ -17,6 +19,7 @@ fn prompt(length: usize, row: usize) -> Vec<u32> {
 }
 
 fn generation(criterion: &mut Criterion) {
+    keep_freed_memory();
     let device = device();
     let config = LlamaConfig::smollm2_135m();
     let mut weights = RandomWeights::new(0.02, 0);

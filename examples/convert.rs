@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anneal_examples::{
-    ExampleError, device, finish, keep_freed_memory, parse_bytes, resolve_model,
+    ExampleError, device, finish, keep_freed_memory, open_model, parse_bytes, resolve_model,
 };
-use anneal_llama::{SaveDtype, SaveOptions, load};
-use anneal_peft::{load_adapter, merge};
+use anneal_llama::{Precision, SaveDtype, SaveOptions};
+use anneal_peft::merge;
 use anneal_train::ProgressReport;
 use clap::{Parser, ValueEnum};
 
@@ -20,9 +20,9 @@ struct Flags {
     /// The model: a GGUF file, a Hugging Face folder, or a Hub id (org/name, org/name@revision, org/name:file.gguf)
     #[arg(long)]
     model: PathBuf,
-    /// A folder with a PEFT adapter, to be merged into the weights
+    /// A folder with a PEFT adapter, to be merged into the weights; several add up
     #[arg(long)]
-    adapter: Option<PathBuf>,
+    adapter: Vec<PathBuf>,
     /// The folder to write, new or empty
     #[arg(long)]
     output: PathBuf,
@@ -59,9 +59,10 @@ fn main() -> ExitCode {
 fn run(flags: &Flags) -> Result<(), ExampleError> {
     let max_shard_bytes = parse_bytes("max-shard-size", &flags.max_shard_size)?;
     let path = resolve_model(&flags.model, ProgressReport::Auto)?;
-    let mut loaded = load(&path, &device::parse("cpu")?)?;
-    if let Some(adapter) = &flags.adapter {
-        loaded.model = merge(load_adapter(loaded.model, adapter)?.0)?;
+    let adapters = flags.adapter.iter().map(PathBuf::as_path);
+    let mut loaded = open_model(&path, adapters, Precision::F32, &device::parse("cpu")?)?;
+    if !flags.adapter.is_empty() {
+        loaded.model = merge(loaded.model)?;
     }
     let options = SaveOptions {
         dtype: flags.dtype.into(),

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anneal_data::{Question, SqlPrompt, read_predictions, read_questions};
+use anneal_examples::device::Compute;
 use anneal_examples::evaluation::{describe, evaluate, write_json};
 use anneal_examples::{
-    Conversation, ExampleError, PredictOptions, device, finish, keep_freed_memory, open_model,
+    Conversation, ExampleError, PredictOptions, finish, keep_freed_memory, open_model,
 };
+use anneal_llama::Precision;
 use anneal_sql::Databases;
 use anneal_train::ProgressReport;
 use burn::tensor::Device;
@@ -40,12 +42,8 @@ struct Flags {
     /// Tokens of an answer at most
     #[arg(long, default_value_t = 96)]
     max_new_tokens: usize,
-    /// cpu, cuda:N or wgpu
-    #[arg(long, default_value = "cpu")]
-    device: String,
-    /// The type of weights and activations: f32 or bf16; on a CPU bf16 is the slower one
-    #[arg(long, default_value = "f32")]
-    dtype: String,
+    #[command(flatten)]
+    compute: Compute,
     /// Print the report as one JSON document
     #[arg(long)]
     json: bool,
@@ -68,12 +66,12 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &Flags) -> Result<(), ExampleError> {
-    let device = device::parse(&flags.device)?;
+    let compute = flags.compute.open()?;
     let questions = read_questions(&flags.questions)?;
     let mut databases = Databases::new(&flags.databases);
     let predictions = match (&flags.source.predictions, &flags.source.model) {
         (Some(path), _) => read_predictions(path, questions.len())?,
-        (None, Some(model)) => ask(flags, model, &questions, &mut databases, &device)?,
+        (None, Some(model)) => ask(flags, model, &questions, &mut databases, &compute)?,
         (None, None) => Vec::new(), // clap asks for one of the two
     };
     let evaluation = evaluate(&questions, &predictions, &mut databases)?;
@@ -94,14 +92,9 @@ fn ask(
     path: &Path,
     questions: &[Question],
     databases: &mut Databases,
-    device: &Device,
+    (device, precision): &(Device, Precision),
 ) -> Result<Vec<Option<String>>, ExampleError> {
-    let loaded = open_model(
-        path,
-        flags.adapter.as_deref(),
-        device::precision(&flags.dtype)?,
-        device,
-    )?;
+    let loaded = open_model(path, flags.adapter.as_deref(), *precision, device)?;
     let conversation = Conversation::new(&loaded, path, "an evaluation")?;
     let system = flags.system.clone();
     let prompt = system.map_or_else(SqlPrompt::default, |system| SqlPrompt { system });

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anneal_data::Message;
-use anneal_examples::{Conversation, ExampleError, device, finish, keep_freed_memory, open_model};
+use anneal_examples::device::Compute;
+use anneal_examples::{Conversation, ExampleError, finish, keep_freed_memory, open_model};
 use anneal_llama::{GenerateOptions, Generator, LlamaError, LoadedModel};
 use clap::Parser;
 use serde::Serialize;
@@ -32,12 +33,8 @@ struct Flags {
     /// A text that ends the answer, which is cut before it; may be given several times
     #[arg(long)]
     stop: Vec<String>,
-    /// cpu, cuda:N or wgpu
-    #[arg(long, default_value = "cpu")]
-    device: String,
-    /// The type of weights and activations: f32 or bf16; on a CPU bf16 is the slower one
-    #[arg(long, default_value = "f32")]
-    dtype: String,
+    #[command(flatten)]
+    compute: Compute,
     /// Print one JSON document: prompt_ids, token_ids (an end token included), logprobs
     /// (natural log under the model's own distribution, one per token), text, tokens_per_second
     #[arg(long)]
@@ -95,13 +92,13 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &Flags) -> Result<(), ExampleError> {
-    let device = device::parse(&flags.device)?;
+    let (device, precision) = flags.compute.open()?;
     let mut options = options(flags);
     options.validate()?;
     note_idle(&flags.sampling);
     let path = Path::new(&flags.model);
     let adapters = flags.adapter.iter().map(PathBuf::as_path);
-    let loaded = open_model(path, adapters, device::precision(&flags.dtype)?, &device)?;
+    let loaded = open_model(path, adapters, precision, &device)?;
     let prompt_ids;
     (prompt_ids, options.end_ids) = prompt(flags, path, &loaded)?;
     if flags.max_new_tokens.is_none() {

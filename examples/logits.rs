@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anneal_examples::{ExampleError, device, finish, keep_freed_memory, open_model, write_whole};
+use anneal_examples::device::Compute;
+use anneal_examples::{ExampleError, finish, keep_freed_memory, open_model, write_whole};
 use anneal_llama::{LlamaConfig, LlamaError};
 use burn::tensor::{Int, Tensor, TensorData};
 use clap::Parser;
@@ -29,12 +30,8 @@ struct Flags {
     /// The file to write
     #[arg(long)]
     output: PathBuf,
-    /// cpu, cuda:N or wgpu
-    #[arg(long, default_value = "cpu")]
-    device: String,
-    /// The type of weights and activations: f32 or bf16; on a CPU bf16 is the slower one
-    #[arg(long, default_value = "f32")]
-    dtype: String,
+    #[command(flatten)]
+    compute: Compute,
 }
 
 fn main() -> ExitCode {
@@ -43,14 +40,9 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &Flags) -> Result<(), ExampleError> {
-    let device = device::parse(&flags.device)?;
+    let (device, precision) = flags.compute.open()?;
     let adapters = flags.adapter.iter().map(PathBuf::as_path);
-    let loaded = open_model(
-        &flags.model,
-        adapters,
-        device::precision(&flags.dtype)?,
-        &device,
-    )?;
+    let loaded = open_model(&flags.model, adapters, precision, &device)?;
     check(&flags.prompt_ids, &loaded.config)?;
     let ids: Vec<i64> = flags.prompt_ids.iter().map(|&id| id.into()).collect();
     let shape = [1, ids.len()];

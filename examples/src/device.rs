@@ -5,6 +5,27 @@ use burn::tensor::Device;
 
 use crate::ExampleError;
 
+/// Flags of every example that runs a model and does not train it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Compute {
+    /// cpu, cuda:N or wgpu
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// The type of weights and activations: f32 or bf16; on a CPU bf16 is the slower one
+    #[arg(long, default_value = "f32")]
+    dtype: String,
+}
+
+impl Compute {
+    /// What a model is computed on, and in.
+    ///
+    /// # Errors
+    /// As [`parse`]; [`ExampleError::Setting`] for another type.
+    pub fn open(&self) -> Result<(Device, Precision), ExampleError> {
+        Ok((parse(&self.device)?, precision(&self.dtype)?))
+    }
+}
+
 /// `cpu`, `cuda:0` (or `cuda`), `wgpu`.
 ///
 /// # Errors
@@ -28,11 +49,7 @@ pub fn parse(text: &str) -> Result<Device, ExampleError> {
     }
 }
 
-/// `--dtype`: `f32` or `bf16`.
-///
-/// # Errors
-/// [`ExampleError::Setting`] for another word.
-pub fn precision(text: &str) -> Result<Precision, ExampleError> {
+fn precision(text: &str) -> Result<Precision, ExampleError> {
     text.parse().map_err(|_| ExampleError::Setting {
         setting: "dtype",
         found: text.to_owned(),

@@ -63,11 +63,12 @@ fn a_gguf_file_and_its_folder_generate_the_same() {
 }
 
 #[test]
-fn an_adapter_is_merged_into_what_is_written() {
+fn adapters_are_merged_into_what_is_written() {
     let place = tempfile::tempdir().unwrap();
     let folder = text(place.path().join("model"));
-    let (model, adapter) = (fixture("tiny-llama"), fixture("tiny-llama/adapter"));
-    let adapted = ["--model", &model, "--adapter", &adapter];
+    let model = fixture("tiny-llama");
+    let [one, two] = ["adapter", "adapter-qv"].map(|name| fixture(&format!("tiny-llama/{name}")));
+    let adapted = ["--model", &model, "--adapter", &one, "--adapter", &two];
     let merged = ["--model", &folder];
     succeed("convert", &[&adapted[..], &["--output", &folder]].concat());
     let prompt = [
@@ -79,7 +80,9 @@ fn an_adapter_is_merged_into_what_is_written() {
     ];
     let ids = |flags: &[&str]| json("generate", &[flags, &prompt].concat())["token_ids"].clone();
     assert_eq!(ids(&merged), ids(&adapted));
-    assert_ne!(ids(&merged), ids(&["--model", &model]));
+    for fewer in [&adapted[..2], &adapted[..4]] {
+        assert_ne!(ids(&merged), ids(fewer));
+    }
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! Differentiable operations that a Llama needs and burn lacks.
 //!
-//! Every operation has a plain twin in [`mod@reference`], written in burn's tensor
+//! Every kernel has a plain twin in [`mod@reference`], written in burn's tensor
 //! operations and differentiated by burn, and a test that the two agree in
-//! values and gradients. The functions here choose the fastest form that the
+//! values and gradients ([`logits`] is no kernel of its own: it is [`linear`] on
+//! a weight that is widened piece by piece). The functions here choose the fastest form that the
 //! tensor's device offers; the twins are for tests, for reading, and for
 //! devices without a kernel of their own.
 //!
 //! Tensors may be f32 or narrower (bf16, f16). The result has the type of the
-//! input, but a sum, a softmax and a norm's statistics are f32 inside, and
-//! logits and losses are f32 altogether.
+//! input, but a softmax and a norm's statistics are f32 inside, and logits and
+//! losses are f32 altogether. The kernels widen narrow operands and round once,
+//! at the end; a twin rounds after each product.
 //!
 //! This is the one library of Anneal that may name a backend, since a custom
 //! operation must be written per backend (feature `flex`: burn's CPU backend).

@@ -1,6 +1,6 @@
 //! Root-mean-square normalisation.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, assert_shape};
 
 use crate::reference;
 
@@ -26,6 +26,8 @@ use crate::reference;
 /// assert!((y[0] - 3.0 / rms).abs() < 1e-6 && (y[1] - 8.0 / rms).abs() < 1e-6);
 /// ```
 pub fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, epsilon: f64) -> Tensor<D> {
+    let [d] = weight.dims();
+    assert_shape!(x, [.., d]);
     #[cfg(feature = "flex")]
     if crate::flex::widens(&x) && !weight.is_tracked() {
         use crate::flex::FlexKernels;

@@ -1,6 +1,6 @@
 //! Rotary position embedding in Hugging Face's half-split layout.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, assert_shape};
 
 use crate::reference;
 
@@ -11,7 +11,7 @@ use crate::reference;
 /// - `cos`, `sin`: `[batch or 1, length, head_dim / 2]`, f32
 ///
 /// # Panics
-/// If the tables do not fit `x`.
+/// If the tables do not fit `x`, or `head_dim` is odd.
 ///
 /// The twin is [`reference::rotary`].
 ///
@@ -28,6 +28,17 @@ use crate::reference;
 /// assert_eq!(y, [-3.0, 2.0, 1.0, 4.0]);
 /// ```
 pub fn rotary(x: Tensor<4>, cos: Tensor<3>, sin: Tensor<3>) -> Tensor<4> {
+    let ([batch, _, length, head_dim], [rows, ..]) = (x.dims(), cos.dims());
+    assert!(
+        head_dim.is_multiple_of(2),
+        "a head of {head_dim} has no halves"
+    );
+    assert!(
+        rows == 1 || rows == batch,
+        "tables of {rows} rows for a batch of {batch}"
+    );
+    assert_shape!(cos, [rows, length, head_dim / 2]);
+    assert_shape!(sin, [rows, length, head_dim / 2]);
     #[cfg(feature = "flex")]
     if crate::flex::widens(&x) && !cos.is_tracked() && !sin.is_tracked() {
         use crate::flex::FlexKernels;

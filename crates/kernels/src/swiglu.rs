@@ -4,7 +4,10 @@ use burn::tensor::Tensor;
 
 use crate::reference;
 
-/// `silu(gate) · up`, with `silu(z) = z · σ(z)`; all shapes are equal.
+/// `silu(gate) · up`, with `silu(z) = z · σ(z)`.
+///
+/// # Panics
+/// If the shapes differ.
 ///
 /// The twin is [`reference::swiglu`].
 ///
@@ -20,6 +23,7 @@ use crate::reference;
 /// assert!((y[1] - 6.0 / (1.0 + (-2.0f32).exp())).abs() < 1e-6);
 /// ```
 pub fn swiglu<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
+    assert_eq!(gate.dims(), up.dims(), "gate and up differ in shape");
     #[cfg(feature = "flex")]
     if crate::flex::widens(&gate) {
         use crate::flex::FlexKernels;

@@ -228,7 +228,9 @@ fn linear_agrees_for_one_few_and_many_rows() {
         let plain = random::<2>([from, to], 0.3, 29, &autodiff());
         let bias = random::<1>([to], 1.0, 30, &autodiff());
         let x = random::<4>([1, 1, rows, from], 1.0, 28, &autodiff());
-        for weight in [stored.transpose(), plain] {
+        // Rows of a larger matrix: not one behind the other.
+        let part = random::<2>([to, from + 5], 0.3, 31, &autodiff()).narrow(1, 2, from);
+        for weight in [stored.transpose(), plain, part.transpose()] {
             let bias = |x: &Tensor<4>| match x.is_autodiff() {
                 true => bias.clone(),
                 false => bias.clone().inner(),

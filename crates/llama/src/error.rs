@@ -7,6 +7,7 @@ use crate::{Precision, weights::Problem};
 /// An error of this crate; each names the file, the place, and what was
 /// expected there.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LlamaError {
     /// The model path leads nowhere.
     #[error("{path}: no such file or folder; expected a GGUF file or a Hugging Face folder")]
@@ -14,15 +15,15 @@ pub enum LlamaError {
         /// The path as given.
         path: PathBuf,
     },
-    /// The path is a file of another kind.
-    #[error(
-        "{path}: not a model: expected a folder with config.json, or a GGUF file (its first bytes are {found:?})"
-    )]
+    /// The path is a file or folder of another kind.
+    #[error("{path}: not a model: {found}; expected {expected}")]
     NotAModel {
         /// The path as given.
         path: PathBuf,
-        /// The file's first bytes, as text where they are.
+        /// What is there: a file's first bytes, as text where they are.
         found: String,
+        /// What would have been accepted.
+        expected: &'static str,
     },
     /// The system refused to read a file.
     #[error("{path}: {source}")]
@@ -231,7 +232,9 @@ pub enum LlamaError {
         what: String,
     },
     /// A tokenizer with ids that the embedding has no row for.
-    #[error("{path}: the tokenizer has {tokens} tokens, the embedding {rows} rows")]
+    #[error(
+        "{path}: the tokenizer has {tokens} tokens, the embedding {rows} rows; expected a row for each"
+    )]
     TokenizerTooLarge {
         /// The file or folder.
         path: PathBuf,
@@ -337,6 +340,12 @@ impl LlamaError {
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }
+    }
+
+    /// For `map_err` on JSON.
+    pub(crate) fn json(path: impl Into<PathBuf>) -> impl FnOnce(serde_json::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Json { path, source }
     }
 }
 

@@ -3,43 +3,43 @@
 //!
 //! Module paths are Hugging Face's state-dict names
 //! (`model.layers.0.self_attn.q_proj`), so that weights, adapters and error
-//! messages speak one language. [`load`] reads a Hugging Face folder or a GGUF
-//! file into a [`LoadedModel`]; a [`Generator`] continues prompts.
-//!
-//! A [`Tokenizer`] is read from either, in both kinds that Llamas have, and a
-//! [`TextStream`] turns tokens into text as they come. [`ModelFile`] tells what
-//! a file holds without loading it.
-//!
-//! Every linear layer calls `anneal_peft`'s adapted forward, so an adapter
-//! attached to the model trains and runs in activation space.
+//! messages speak one language.
 //!
 //! ```
 //! use anneal_llama::{GenerateOptions, Generator, load};
 //!
-//! # let (folder, device) = (anneal_testkit::fixture_path("gguf/hf"), anneal_testkit::device());
-//! let llama = load(&folder, &device)?;
-//! let tokenizer = llama.tokenizer.as_ref().ok_or("a model without a tokenizer")?;
+//! # let device = anneal_testkit::device();
+//! # let path = anneal_testkit::fixture_path("gguf/tiny-llama-q8_0.gguf");
+//! // A GGUF file or a Hugging Face folder, and any burn device.
+//! let loaded = load(&path, &device)?;
+//! let tokenizer = loaded.tokenizer.as_ref().ok_or("the files hold no tokenizer")?;
+//! let prompt = tokenizer.encode("SELECT name FROM", true)?;
+//!
 //! let options = GenerateOptions {
-//!     max_new_tokens: 32,
-//!     end_ids: llama.end_ids.clone(),
-//!     stop: vec![";".into()],
+//!     max_new_tokens: 8,
+//!     end_ids: loaded.end_ids.clone(),
 //!     ..GenerateOptions::default()
 //! };
-//! let generator = Generator::new(&llama.model, &llama.config, &device)
+//! let generator = Generator::new(&loaded.model, &loaded.config, &device)
 //!     .with_options(options)
 //!     .with_tokenizer(tokenizer);
-//! let prompts = ["SELECT", "SELECT COUNT(*) FROM"];
-//! let ids = prompts.map(|prompt| tokenizer.encode(prompt, true));
-//! let ids = ids.into_iter().collect::<Result<Vec<_>, _>>()?;
-//! let mut tokens = [0, 0];
-//! for token in generator.stream(&ids)? {
-//!     let token = token?;
-//!     assert!(token.text.is_some() && token.logprob <= 0.0);
-//!     tokens[token.row] += 1;
-//! }
-//! assert!(tokens.iter().all(|count| (1..=32).contains(count)));
+//! let answers = generator.generate(&[prompt])?;
+//! assert!((1..=8).contains(&answers[0].token_ids.len()));
+//! assert_eq!(answers[0].text, Some(tokenizer.decode(&answers[0].token_ids, false)?));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! | to | there is |
+//! |---|---|
+//! | load | [`load`], [`load_with`] for bf16, the feature `hub` for Hub ids, [`ModelFile`] to look without loading |
+//! | compute | [`LlamaForCausalLM`]: logits, hidden states, losses; [`Segments`] for packed rows, [`KvCache`] |
+//! | generate | [`Generator`]: options, tokens as they come, a [`LogitsProcessor`] of your own |
+//! | read text | [`Tokenizer`], and [`TextStream`] piece by piece |
+//! | save | [`LoadedModel::save`], [`save()`] for a model alone |
+//! | build from nothing | [`LlamaConfig`], its presets, and a [`TensorSource`] |
+//!
+//! Every linear layer knows `anneal_peft`'s adapters: one that is attached to
+//! the model trains and runs in activation space.
 
 mod cache;
 mod config;
@@ -55,7 +55,7 @@ mod segments;
 mod tokenizer;
 mod weights;
 
-pub use cache::KvCache;
+pub use cache::{KvCache, LayerCache};
 pub use config::{HuggingFaceConfig, LlamaConfig, RopeConfig, RopeScaling, TokenIds};
 pub use error::LlamaError;
 pub use generate::{

@@ -12,7 +12,9 @@ use anneal_llama::{
     GenerateOptions, HuggingFaceConfig, LlamaConfig, LlamaError, LlamaForCausalLM, Problem,
     TensorSource, generate,
 };
-use anneal_testkit::{Fixture, assert_close, device, fixture_path, hashed, max_difference};
+use anneal_testkit::{
+    Fixture, LOGIT_TOLERANCE, assert_close, device, fixture_path, hashed, max_difference,
+};
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -97,7 +99,10 @@ fn states_and_logits_equal_those_of_transformers() {
         for (what, found) in [("hidden_states", states), ("logits", logits)] {
             let expected = fixture.float::<2>(&format!("{name}/{what}"), &device);
             let difference = max_difference(Tensor::cat(found, 0), expected);
-            assert!(difference < 1e-4, "{name}: {what} differ by {difference:e}");
+            assert!(
+                difference < LOGIT_TOLERANCE,
+                "{name}: {what} differ by {difference:e}"
+            );
         }
     }
 }

@@ -8,20 +8,8 @@
 use std::path::Path;
 
 use anneal_llama::{LlamaError, Tokenizer, load};
-use anneal_testkit::{Fixture, device, fixture_path, max_difference};
-use burn::tensor::Tensor;
+use anneal_testkit::{Fixture, LOGIT_TOLERANCE, device, fixture_path, max_difference, unpadded};
 use serde_json::Value;
-
-fn real(logits: &Tensor<3>, lengths: &[i64]) -> Tensor<2> {
-    let rows = lengths.iter().enumerate().map(|(row, &length)| {
-        logits
-            .clone()
-            .narrow(0, row, 1)
-            .narrow(1, 0, length as usize)
-            .squeeze_dim::<2>(0)
-    });
-    Tensor::cat(rows.collect(), 0)
-}
 
 #[test]
 fn every_format_gives_the_logits_of_its_own_weights() {
@@ -35,10 +23,13 @@ fn every_format_gives_the_logits_of_its_own_weights() {
     ] {
         let loaded = load(&fixture_path("gguf").join(file), &device()).unwrap();
         let ids = fixture.int::<2>("input_ids", &device());
-        let logits = real(&loaded.model.forward(ids, &loaded.config), &lengths);
-        let expected = real(&fixture.float::<3>(goldens, &device()), &lengths);
+        let logits = unpadded(&loaded.model.forward(ids, &loaded.config), &lengths);
+        let expected = unpadded(&fixture.float::<3>(goldens, &device()), &lengths);
         let difference = max_difference(logits, expected);
-        assert!(difference < 1e-4, "{file}: logits differ by {difference:e}");
+        assert!(
+            difference < LOGIT_TOLERANCE,
+            "{file}: logits differ by {difference:e}"
+        );
     }
 }
 
@@ -152,8 +143,23 @@ fn a_gguf_cut_off_anywhere_is_an_error_and_never_a_panic() {
 
 #[test]
 fn other_files_are_not_mistaken_for_models() {
-    assert!(refusal("notes.txt", b"hello").contains("not a model"));
-    assert!(refusal("empty.gguf", b"").contains("not a model"));
+    let expected = "; expected a GGUF file, or a folder with config.json";
+    for (name, bytes, found) in [
+        (
+            "notes.txt",
+            &b"hello"[..],
+            "a file that begins with \"hell\"",
+        ),
+        ("empty.gguf", b"", "an empty file"),
+    ] {
+        let message = refusal(name, bytes);
+        let rest = format!("{name}: not a model: {found}{expected}");
+        assert!(message.ends_with(&rest), "{message}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let message = load(folder.path(), &device()).unwrap_err().to_string();
+    let rest = format!(": not a model: a folder without config.json{expected}");
+    assert!(message.ends_with(&rest), "{message}");
     assert!(
         refusal("v1.gguf", b"GGUF\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0").contains("version 1")
     );

@@ -8,31 +8,21 @@
 
 use anneal_llama::{GenerateOptions, LoadedModel, generate, load};
 use anneal_peft::{load_adapter, lora_gradients};
-use anneal_testkit::{Fixture, assert_close, device, fixture_path, max_difference};
+use anneal_testkit::{
+    Fixture, LOGIT_TOLERANCE, assert_close, device, fixture_path, max_difference, unpadded,
+};
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
-
-/// The logits of the real tokens, row by row: `[tokens, vocabulary]`.
-fn real(logits: &Tensor<3>, lengths: &[i64]) -> Tensor<2> {
-    let rows = lengths.iter().enumerate().map(|(row, &length)| {
-        logits
-            .clone()
-            .narrow(0, row, 1)
-            .narrow(1, 0, length as usize)
-            .squeeze_dim::<2>(0)
-    });
-    Tensor::cat(rows.collect(), 0)
-}
 
 fn assert_logits(loaded: &LoadedModel, goldens: &str) {
     let fixture = Fixture::open(goldens);
     let ids = fixture.int::<2>("input_ids", &device());
     let (_, lengths) = fixture.ints("lengths");
-    let expected = real(&fixture.float::<3>("logits", &device()), &lengths);
-    let logits = real(&loaded.model.forward(ids, &loaded.config), &lengths);
+    let expected = unpadded(&fixture.float::<3>("logits", &device()), &lengths);
+    let logits = unpadded(&loaded.model.forward(ids, &loaded.config), &lengths);
     let difference = max_difference(logits, expected);
     assert!(
-        difference < 1e-4,
+        difference < LOGIT_TOLERANCE,
         "{goldens}: logits differ by {difference:e}"
     );
 }

@@ -18,7 +18,9 @@ use anneal_llama::{
     generate, load_with,
 };
 use anneal_peft::{load_adapter, lora_gradients, lora_tensors};
-use anneal_testkit::{Fixture, assert_close, device, fixture_path, max_difference};
+use anneal_testkit::{
+    Fixture, LOGIT_TOLERANCE, assert_close, device, fixture_path, max_difference, unpadded,
+};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Device, Int, Tensor};
 
@@ -42,12 +44,7 @@ fn goldens() -> Fixture {
 
 /// The logits of the real tokens, `[tokens, vocabulary]`.
 fn real(logits: Tensor<3>) -> Tensor<2> {
-    let (_, lengths) = goldens().ints("lengths");
-    let rows = lengths.iter().enumerate().map(|(row, &length)| {
-        let row = logits.clone().narrow(0, row, 1);
-        row.narrow(1, 0, length as usize).squeeze_dim::<2>(0)
-    });
-    Tensor::cat(rows.collect(), 0)
+    unpadded(&logits, &goldens().ints("lengths").1)
 }
 
 /// The largest error and the root of the mean square.
@@ -68,7 +65,7 @@ fn assert_strays_no_further_than_transformers(logits: Tensor<3>) {
     for (ours, theirs) in ours.into_iter().zip(theirs) {
         assert!(ours < 2.0 * theirs, "{ours:e} against {theirs:e}");
         // It is bf16 that was computed.
-        assert!(ours > 1e-4, "{ours:e}");
+        assert!(ours > LOGIT_TOLERANCE, "{ours:e}");
     }
 }
 
@@ -81,7 +78,7 @@ fn logits_stray_no_further_than_those_of_transformers() {
     let wide = model.map(&mut Widen);
     let logits = real(wide.forward(ids, &config));
     let exact = real(goldens().float::<3>("logits_f32", &device()));
-    assert!(max_difference(logits, exact) < 1e-4);
+    assert!(max_difference(logits, exact) < LOGIT_TOLERANCE);
 }
 
 #[test]

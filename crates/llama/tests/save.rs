@@ -337,6 +337,24 @@ fn an_empty_folder_is_filled_and_readable_by_all_who_may() {
 }
 
 #[test]
+fn what_a_dead_process_left_does_not_become_part_of_a_model() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("model");
+    let left = format!("model.{}.partial", std::process::id());
+    let path = place.path().join(&left);
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("model-00001-of-00009.safetensors"), "old").unwrap();
+    let error = open("tiny-llama").save(&folder, &SaveOptions::default());
+    let message = error.unwrap_err().to_string();
+    assert!(
+        message.starts_with(&path.display().to_string()),
+        "{message}"
+    );
+    assert_eq!(listing(place.path()), [left]);
+    assert_eq!(listing(&path), ["model-00001-of-00009.safetensors"]);
+}
+
+#[test]
 fn the_ids_at_a_texts_edges_are_kept_in_config_json_too() {
     let ids = |folder: &Path| {
         let config = json(&folder.join("config.json"));

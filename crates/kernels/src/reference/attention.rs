@@ -5,7 +5,8 @@ use burn::tensor::{Bool, DType, Tensor, TensorData, activation, assert_shape};
 use crate::AttentionMask;
 
 /// `softmax(q·kᵀ / √head_dim + mask)·v`, with groups of query heads sharing a
-/// key and value head; scores and softmax in f32.
+/// key and value head. Scores are products in the type of `q` and `k`; scale, mask
+/// and softmax are f32.
 ///
 /// The query heads of a group are folded into the rows of one matrix product,
 /// so keys and values are never repeated.

@@ -141,36 +141,26 @@ impl HuggingFaceConfig {
     /// A file that can't be read, is not JSON, or holds a value of the wrong
     /// kind; the message names the key.
     pub fn read(path: &Path) -> Result<Self, LlamaError> {
-        let text = std::fs::read_to_string(path).map_err(|source| LlamaError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path).map_err(LlamaError::io(path))?;
         Self::parse(&text, path)
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, LlamaError> {
         let mut json = serde_json::Deserializer::from_str(text);
-        let path = || path.to_owned();
         let config = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let field = error.path().to_string();
             let source = error.into_inner();
             match field.as_str() {
                 // The whole document: a key is missing, or it is not an object.
-                "." => LlamaError::Json {
-                    path: path(),
-                    source,
-                },
+                "." => LlamaError::json(path)(source),
                 _ => LlamaError::JsonField {
-                    path: path(),
+                    path: path.to_owned(),
                     field,
                     source,
                 },
             }
         })?;
-        json.end().map_err(|source| LlamaError::Json {
-            path: path(),
-            source,
-        })?;
+        json.end().map_err(LlamaError::json(path))?;
         Ok(config)
     }
 

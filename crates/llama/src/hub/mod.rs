@@ -41,9 +41,8 @@ use id::is_plain;
 use snapshot::{Snapshot, Stop};
 
 /// Files that a model may lack.
-const OPTIONAL: [&str; 5] = [
+const OPTIONAL: [&str; 4] = [
     "generation_config.json",
-    "tokenizer.json",
     "tokenizer_config.json",
     "chat_template.jinja",
     "chat_template.json",
@@ -113,6 +112,9 @@ fn folder(snapshot: &mut Snapshot, id: &HubId) -> Result<PathBuf, Stop> {
     }
     for file in OPTIONAL {
         snapshot.optional(file)?;
+    }
+    if snapshot.optional("tokenizer.json")?.is_none() {
+        snapshot.optional("tokenizer.model")?;
     }
     Ok(folder)
 }

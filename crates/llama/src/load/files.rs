@@ -17,10 +17,7 @@ pub(super) fn optional_object(path: &Path) -> Result<Value, LlamaError> {
         return Ok(Value::Null);
     }
     let value = serde_json::from_str(&read_text(path)?);
-    let value: Value = value.map_err(|source| LlamaError::Json {
-        path: path.to_owned(),
-        source,
-    })?;
+    let value: Value = value.map_err(LlamaError::json(path))?;
     if value.is_object() {
         return Ok(value);
     }

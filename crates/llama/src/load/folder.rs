@@ -22,6 +22,7 @@ pub(super) fn load(
         return Err(LlamaError::NotAModel {
             path: folder.to_owned(),
             found: "a folder without config.json".into(),
+            expected: super::EXPECTED,
         });
     }
     let raw = HuggingFaceConfig::read(&config_path)?;

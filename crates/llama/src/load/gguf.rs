@@ -7,7 +7,7 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use super::{LoadOptions, LoadedModel};
-use crate::weights::{GgufFile, GgufValue, GgufWeights};
+use crate::weights::{GgufFile, GgufValue, GgufWeights, beginning};
 use crate::{LlamaError, LlamaForCausalLM, Tokenizer};
 
 pub(super) fn load(
@@ -19,10 +19,10 @@ pub(super) fn load(
     let mut file = std::fs::File::open(path).map_err(LlamaError::io(path))?;
     let read = file.read(&mut first).map_err(LlamaError::io(path))?;
     if first[..read] != GgufFile::MAGIC[..] {
-        let found = String::from_utf8_lossy(&first[..read]).into_owned();
         return Err(LlamaError::NotAModel {
             path: path.to_owned(),
-            found,
+            found: beginning(&first[..read]),
+            expected: super::EXPECTED,
         });
     }
     let file = GgufFile::open(path)?;

@@ -12,6 +12,9 @@ use burn::tensor::Device;
 use crate::config::LlamaConfig;
 use crate::{LlamaError, LlamaForCausalLM, Precision, Tokenizer};
 
+/// What a path to a model may lead to.
+const EXPECTED: &str = "a GGUF file, or a folder with config.json";
+
 /// A model with what its files say about using it.
 #[derive(Debug)]
 pub struct LoadedModel {

@@ -51,6 +51,9 @@ impl RotaryTables {
     /// [`Positions::Range`]: `[1, length, head_dim / 2]`;
     /// [`Positions::Each`]: `[batch, 1, head_dim / 2]`;
     /// [`Positions::PerToken`]: `[batch, length, head_dim / 2]`.
+    ///
+    /// # Panics
+    /// If positions per token are not whole rows of `length`.
     pub fn new(config: &LlamaConfig, positions: Positions, device: &Device) -> Self {
         let half = config.head_dim / 2;
         let (shape, rows): (_, Vec<Vec<usize>>) = match positions {
@@ -63,6 +66,11 @@ impl RotaryTables {
             ),
             Positions::PerToken { positions, length } => {
                 let rows = positions.chunks(length.max(1));
+                let count = positions.len();
+                assert!(
+                    count == rows.len() * length,
+                    "{count} positions are not whole rows of {length} tokens"
+                );
                 (
                     [rows.len(), length, half],
                     rows.map(<[usize]>::to_vec).collect(),
@@ -186,6 +194,20 @@ mod tests {
         assert_close(packed.narrow(1, 31, 10), unscaled.clone(), 0.0);
         let moved = max_difference(first_of_long.narrow(1, 9, 1), unscaled.narrow(1, 9, 1));
         assert!(moved > 0.01, "{moved}");
+    }
+
+    #[test]
+    #[should_panic(expected = "5 positions are not whole rows of 3 tokens")]
+    fn positions_that_fill_no_row_are_refused() {
+        let positions = Positions::PerToken {
+            positions: &[0, 1, 2, 0, 1],
+            length: 3,
+        };
+        RotaryTables::new(
+            &LlamaConfig::smollm2_135m(),
+            positions,
+            &anneal_testkit::device(),
+        );
     }
 
     #[test]

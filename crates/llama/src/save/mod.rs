@@ -164,7 +164,11 @@ fn whole(
     let mut partial = folder.as_os_str().to_owned();
     partial.push(format!(".{}.partial", std::process::id()));
     let partial = PathBuf::from(partial);
-    fs::create_dir_all(&partial).map_err(LlamaError::io(&partial))?;
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent).map_err(LlamaError::io(parent))?;
+    }
+    // It must be new: what a dead process left in it would become part of the model.
+    fs::create_dir(&partial).map_err(LlamaError::io(&partial))?;
     let result = fill(&partial).and_then(|()| {
         for file in files(&partial)? {
             sync(&file)?;
@@ -200,9 +204,6 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, LlamaError> {
 
 /// Writes JSON as transformers does: indented, with a last newline.
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), LlamaError> {
-    let text = serde_json::to_string_pretty(value).map_err(|source| LlamaError::Json {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = serde_json::to_string_pretty(value).map_err(LlamaError::json(path))?;
     fs::write(path, text + "\n").map_err(LlamaError::io(path))
 }

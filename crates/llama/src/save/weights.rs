@@ -56,7 +56,7 @@ fn write_shard(shard: &[LazyTensor], path: &Path, dtype: SaveDtype) -> Result<()
     let failure = RefCell::new(None);
     let views = shard.iter().map(|tensor| {
         let failure = &failure;
-        let view = StoredTensor {
+        let view = LazyView {
             tensor,
             dtype,
             failure,
@@ -78,14 +78,14 @@ fn write_shard(shard: &[LazyTensor], path: &Path, dtype: SaveDtype) -> Result<()
 }
 
 /// A tensor as a file holds it, produced when it is asked for.
-struct StoredTensor<'a> {
+struct LazyView<'a> {
     tensor: &'a LazyTensor,
     dtype: SaveDtype,
     /// The first failure of any tensor of the file.
     failure: &'a RefCell<Option<LlamaError>>,
 }
 
-impl View for StoredTensor<'_> {
+impl View for LazyView<'_> {
     fn dtype(&self) -> Dtype {
         self.dtype.stored()
     }

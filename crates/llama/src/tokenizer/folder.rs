@@ -8,8 +8,8 @@ use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{DecoderWrapper, ModelWrapper};
 
 use super::Tokenizer;
-use super::model_file::ModelFile;
 use super::sentencepiece;
+use super::sentencepiece_file::SentencePieceFile;
 use super::vocabulary::{around, fail};
 use crate::LlamaError;
 
@@ -27,7 +27,10 @@ struct Settings {
 
 /// A special token, alone or with its settings.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a token's text, or an object with its `content`"
+)]
 enum Token {
     Text(String),
     Added { content: String },
@@ -60,7 +63,7 @@ impl Tokenizer {
             }
             Ok(Some(tokenizer))
         } else if model.exists() {
-            let mut inner = ModelFile::read(&model)?.build(&model, settings.prefix())?;
+            let mut inner = SentencePieceFile::read(&model)?.build(&model, settings.prefix())?;
             let around = settings.around(&model, &inner)?;
             inner.with_post_processor(Some(around));
             Ok(Some(Self::new(inner)))
@@ -120,12 +123,6 @@ fn settings(path: &Path) -> Result<Settings, LlamaError> {
     if !path.exists() {
         return Ok(Settings::default());
     }
-    let text = std::fs::read_to_string(path).map_err(|source| LlamaError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    serde_json::from_str(&text).map_err(|source| LlamaError::Json {
-        path: path.to_owned(),
-        source,
-    })
+    let text = std::fs::read_to_string(path).map_err(LlamaError::io(path))?;
+    serde_json::from_str(&text).map_err(LlamaError::json(path))
 }

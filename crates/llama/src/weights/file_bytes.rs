@@ -27,16 +27,12 @@ impl FileBytes {
     /// Maps a file: a tensor is paged in when it is converted, so that a model
     /// is never in memory twice.
     pub(crate) fn open(path: &Path) -> Result<Self, LlamaError> {
-        let io = |source| LlamaError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let file = File::open(path).map_err(io)?;
+        let file = File::open(path).map_err(LlamaError::io(path))?;
         #[expect(
             unsafe_code,
             reason = "a mapping is undefined only if another process shrinks the file meanwhile; weights are not edited in place"
         )]
-        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+        let map = unsafe { Mmap::map(&file) }.map_err(LlamaError::io(path))?;
         Ok(Self {
             path: path.to_owned(),
             content: Content::Mapped(map),

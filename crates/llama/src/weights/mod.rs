@@ -14,6 +14,7 @@ use std::path::Path;
 
 pub(crate) use builder::Builder;
 pub(crate) use gguf::{GgufFile, GgufWeights, Value as GgufValue};
+pub(crate) use model_file::beginning;
 pub use model_file::{ModelFile, StoredTensor};
 pub use problem::Problem;
 pub use random::RandomWeights;

@@ -81,7 +81,8 @@ impl ModelFile {
         }
         let first = &file.bytes()[..file.bytes().len().min(4)];
         Err(LlamaError::NotAModel {
-            found: String::from_utf8_lossy(first).into_owned(),
+            found: beginning(first),
+            expected: "a GGUF file, or one called .safetensors",
             path: file.path,
         })
     }
@@ -150,5 +151,16 @@ impl ModelFile {
             Format::Gguf(file) => file.config().map(Some),
             Format::Safetensors(_) => Ok(None),
         }
+    }
+}
+
+/// A file of an unknown kind, described by its first bytes.
+pub(crate) fn beginning(first: &[u8]) -> String {
+    match first {
+        [] => "an empty file".into(),
+        _ => format!(
+            "a file that begins with {:?}",
+            String::from_utf8_lossy(first)
+        ),
     }
 }

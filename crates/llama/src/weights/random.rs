@@ -21,7 +21,14 @@ pub struct RandomWeights {
 
 impl RandomWeights {
     /// A source for the given standard deviation and seed.
+    ///
+    /// # Panics
+    /// If the standard deviation is not a finite number above 0.
     pub fn new(standard_deviation: f32, seed: u64) -> Self {
+        assert!(
+            standard_deviation.is_finite() && standard_deviation > 0.0,
+            "random weights need a standard deviation above 0; {standard_deviation} is none"
+        );
         Self {
             standard_deviation,
             seed,

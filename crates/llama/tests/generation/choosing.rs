@@ -124,7 +124,6 @@ fn log_probabilities_are_the_models_own_whatever_was_drawn() {
 }
 
 #[test]
-
 fn greedy_with_a_penalty_continues_as_in_transformers() {
     let (loaded, goldens) = (tiny(), Fixture::open("sampling/goldens.safetensors"));
     let ids = |name: &str| -> Vec<u32> {

@@ -137,6 +137,18 @@ fn shards_are_those_that_the_index_names() {
 }
 
 #[test]
+fn sentencepieces_own_file_comes_where_there_is_no_other_tokenizer() {
+    for (folder, wanted) in [("tiny-llama-untied", true), ("gguf/hf", false)] {
+        let mut files = fixture(folder);
+        files.push(("tokenizer.model".into(), vec![1; 9]));
+        let server = Server::start(state(files));
+        let cache = tempfile::tempdir().unwrap();
+        let path = get("org/name", &options(&server, cache.path())).unwrap();
+        assert_eq!(path.join("tokenizer.model").exists(), wanted, "{folder}");
+    }
+}
+
+#[test]
 fn a_gguf_file_comes_alone_and_revisions_are_asked_for() {
     let bytes = fs::read(fixture_path("gguf/tiny-llama-q8_0.gguf")).unwrap();
     let server = Server::start(state([("q8/tiny.gguf".into(), bytes)]));

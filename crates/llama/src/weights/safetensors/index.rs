@@ -30,14 +30,8 @@ impl Index {
     /// Reads an index; the file names must lie in its own folder, since it is
     /// outside input and may come from anyone.
     pub(super) fn read(path: &Path) -> Result<Self, LlamaError> {
-        let text = std::fs::read_to_string(path).map_err(|source| LlamaError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-        let parsed: IndexFile = serde_json::from_str(&text).map_err(|source| LlamaError::Json {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path).map_err(LlamaError::io(path))?;
+        let parsed: IndexFile = serde_json::from_str(&text).map_err(LlamaError::json(path))?;
         let mut index = Self {
             path: path.to_owned(),
             shards: BTreeMap::new(),

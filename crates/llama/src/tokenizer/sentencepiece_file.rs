@@ -16,20 +16,17 @@ const BPE: u64 = 2;
 
 /// A vocabulary and the settings beside it.
 #[derive(Debug, Default)]
-pub(super) struct ModelFile {
+pub(super) struct SentencePieceFile {
     pub(super) pieces: Vec<Piece>,
     model_type: Option<u64>,
     has_character_map: bool,
     prefix: Option<bool>,
 }
 
-impl ModelFile {
+impl SentencePieceFile {
     /// Reads the file.
     pub(super) fn read(path: &Path) -> Result<Self, LlamaError> {
-        let bytes = std::fs::read(path).map_err(|source| LlamaError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = std::fs::read(path).map_err(LlamaError::io(path))?;
         let mut file = Self::default();
         let mut fields = Fields::new(path, &bytes, 0);
         while let Some((number, field)) = fields.next()? {
