@@ -16,7 +16,10 @@ fuzz_target!(|bytes: &[u8]| {
     for tensor in file.tensors() {
         // Listed tensors are there; their type may be one that is not read.
         let values = file.read(&tensor.name).expect("listed");
-        assert!(values.is_err() || values.is_ok_and(|v| v.len() == tensor.shape.iter().product()));
+        assert!(
+            values.is_err()
+                || values.is_ok_and(|v| v.len() == tensor.shape.iter().product::<usize>())
+        );
     }
     drop(file.config());
 });

@@ -14,6 +14,9 @@ fuzz_target!(|bytes: &[u8]| {
     file.metadata();
     for tensor in file.tensors() {
         let values = file.read(&tensor.name).expect("listed");
-        assert!(values.is_err() || values.is_ok_and(|v| v.len() == tensor.shape.iter().product()));
+        assert!(
+            values.is_err()
+                || values.is_ok_and(|v| v.len() == tensor.shape.iter().product::<usize>())
+        );
     }
 });

@@ -216,6 +216,7 @@ fn linear_agrees_for_one_few_and_many_rows() {
     // neither blocks nor vectors divide.
     for (rows, from, to) in [
         (1, 48, 36),
+        (1, 300, 701),
         (2, 7, 3),
         (5, 129, 200),
         (16, 64, 65),

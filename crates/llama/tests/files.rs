@@ -91,6 +91,31 @@ fn a_folder_and_a_gguf_agree_on_template_and_end() {
     assert_eq!(gguf.config.vocab_size, 320);
 }
 
+#[test]
+fn a_gguf_without_vocabulary_is_a_model_of_token_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bare.gguf");
+    let mut bytes = std::fs::read(fixture_path("gguf/tiny-llama-f32.gguf")).unwrap();
+    let mut rename = |key: &str| {
+        let from = format!("tokenizer.ggml.{key}");
+        let mut places = bytes.windows(from.len());
+        let at = places.position(|b| b == from.as_bytes()).unwrap();
+        bytes[at..at + 9].copy_from_slice(b"elsewhere");
+        std::fs::write(&path, &bytes).unwrap();
+        load(&path, &device())
+    };
+    // Without part of the tokenizer it is a damaged one.
+    let message = rename("model").unwrap_err().to_string();
+    assert!(
+        message.contains("tokenizer.ggml.model is missing"),
+        "{message}"
+    );
+    let bare = rename("tokens").unwrap();
+    assert!(bare.tokenizer.is_none());
+    assert_eq!((bare.end_ids, bare.eos_token), (vec![2], None));
+    assert_eq!(bare.config.vocab_size, 320);
+}
+
 /// The message of loading a file with the given bytes.
 fn refusal(name: &str, bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,7 @@
 //! A checked door to the `gemm` crate, and to our own product of few rows.
 
+use rayon::prelude::*;
+
 use super::few_rows;
 
 /// A matrix within a slice: `rows · columns` values at the given distances.
@@ -47,6 +49,9 @@ impl<'a> Matrix<'a> {
 /// Multiplications from which a second thread pays.
 const PARALLEL: usize = 1 << 20;
 
+/// The same for a single row, which is read from memory once.
+const PARALLEL_ROW: usize = 1 << 17;
+
 /// `output = keep·output + factor·a·b`, row-major rows of `output` at a
 /// distance of `stride`; on this thread alone.
 ///
@@ -76,11 +81,30 @@ pub(super) fn parallel_product(
         check(output, stride, a, b);
         return few_rows::product(output, stride, a, b);
     }
+    if a.rows == 1 && a.columns * b.columns >= PARALLEL_ROW {
+        return single_row(&mut output[..b.columns], keep, factor, a, b);
+    }
     let parallelism = match a.rows * a.columns * b.columns {
         PARALLEL.. => gemm::Parallelism::Rayon(0),
         _ => gemm::Parallelism::None,
     };
     run(output, stride, keep, factor, a, b, parallelism);
+}
+
+/// A row times a matrix, each thread with some of the columns: memory feeds two
+/// cores faster than one, and the crate gives such a product to one alone.
+fn single_row(output: &mut [f32], keep: bool, factor: f32, a: Matrix, b: Matrix) {
+    let columns = b.columns.div_ceil(rayon::current_num_threads());
+    let parts = output.par_chunks_mut(columns).enumerate();
+    parts.for_each(|(part, output)| {
+        let first = part * columns;
+        let b = Matrix {
+            values: &b.values[first * b.column_stride..],
+            columns: output.len(),
+            ..b
+        };
+        product(output, output.len(), keep, factor, a, b);
+    });
 }
 
 /// Every index that a product reaches lies within its slice.

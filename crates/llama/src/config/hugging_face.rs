@@ -86,8 +86,8 @@ pub struct HuggingFaceConfig {
     /// The token that begins a text; 1 where absent.
     #[serde(default = "bos")]
     pub bos_token_id: Option<u32>,
-    /// The tokens that end a text; 2 where absent.
-    #[serde(default = "eos")]
+    /// The tokens that end a text; none where absent. (transformers' `LlamaConfig`
+    /// has 2 then, but its `generate` goes by what the file says.)
     pub eos_token_id: Option<TokenIds>,
     /// The weights' type, as transformers 5 names the key.
     pub dtype: Option<String>,
@@ -132,10 +132,6 @@ fn theta() -> Option<f64> {
 
 fn bos() -> Option<u32> {
     Some(1)
-}
-
-fn eos() -> Option<TokenIds> {
-    Some(TokenIds::One(2))
 }
 
 impl HuggingFaceConfig {

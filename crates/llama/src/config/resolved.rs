@@ -109,13 +109,23 @@ impl LlamaConfig {
     /// `max_position_embeddings`, times the factor for linear and dynamic
     /// scaling: files of those kinds give the length before the stretching
     /// (Vicuna 16k: 4096 and a factor of 4), files of the others the one after.
+    /// YaRN's give either (Qwen's 32,768 and a factor of 4): there it is the
+    /// stretched original length, if that is more.
     pub fn context_length(&self) -> usize {
-        match self.rope.scaling {
+        let given = self.max_position_embeddings;
+        let stretched = match self.rope.scaling {
             RopeScaling::Linear { factor } | RopeScaling::Dynamic { factor } => {
-                (self.max_position_embeddings as f64 * factor.max(1.0)) as usize
+                given as f64 * factor
             }
-            _ => self.max_position_embeddings,
-        }
+            RopeScaling::Yarn {
+                factor,
+                original_max_position_embeddings: original,
+                ..
+            } => original as f64 * factor,
+            _ => 0.0,
+        };
+        // A factor is only known to be a number; 2^30 is as far as sizes go.
+        given.max((stretched as usize).min(LARGEST))
     }
 
     /// How many numbers the model learns; a tied head counts once. Of a
@@ -261,5 +271,12 @@ mod tests {
         assert_eq!(config.context_length(), 20_480);
         config.rope.scaling = llama3(8.0, 1.0, 4.0, 1_024);
         assert_eq!(config.context_length(), 8_192);
+        // Both ways in which YaRN's files are written.
+        config.rope.scaling = yarn(1.0, 32.0);
+        assert_eq!(config.context_length(), 8_192);
+        config.max_position_embeddings = 64;
+        assert_eq!(config.context_length(), 256);
+        config.rope.scaling = RopeScaling::Linear { factor: 1e30 };
+        assert_eq!(config.context_length(), LARGEST);
     }
 }

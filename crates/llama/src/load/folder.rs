@@ -33,10 +33,7 @@ pub(super) fn load(
     let bos_token = special_token(&settings_path, &settings, "bos_token")?;
     let eos_token = special_token(&settings_path, &settings, "eos_token")?;
     let chat_template = chat_template(folder, &settings_path, &settings)?;
-    let end_ids = match generation_end_ids(folder)? {
-        Some(ids) => ids,
-        None => raw.end_ids(),
-    };
+    let end_ids = end_ids(folder, &raw)?;
     let tokenizer = Tokenizer::from_folder(folder)?;
     refuse_pickles(folder)?;
     let mut weights = SafetensorsFolder::open(folder)?;
@@ -64,16 +61,18 @@ fn special_token(path: &Path, settings: &Value, key: &str) -> Result<Option<Stri
         .ok_or_else(|| refuse(path, key, value, "a token's text"))
 }
 
-/// The ids that end a generation, by `generation_config.json`: one or several.
-fn generation_end_ids(folder: &Path) -> Result<Option<Vec<u32>>, LlamaError> {
+/// The ids that end a generation, one or several: by `generation_config.json`
+/// where there is one, even if it names none, and else by `config.json`; as
+/// transformers' `generate` has it.
+fn end_ids(folder: &Path, config: &HuggingFaceConfig) -> Result<Vec<u32>, LlamaError> {
     const KEY: &str = "eos_token_id";
     let path = folder.join("generation_config.json");
-    let value = &optional_object(&path)?[KEY];
-    if value.is_null() {
-        return Ok(None);
+    if !path.exists() {
+        return Ok(config.end_ids());
     }
-    serde_json::from_value::<TokenIds>(value.clone())
-        .map(|ids| Some(ids.into()))
+    let value = &optional_object(&path)?[KEY];
+    serde_json::from_value::<Option<TokenIds>>(value.clone())
+        .map(|ids| ids.map(Into::into).unwrap_or_default())
         .map_err(|_| refuse(&path, KEY, value, "a token id, or a list of them"))
 }
 

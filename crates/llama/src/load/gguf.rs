@@ -27,7 +27,7 @@ pub(super) fn load(
     }
     let file = GgufFile::open(path)?;
     let config = file.config()?;
-    let tokenizer = Tokenizer::from_metadata(&file)?;
+    let tokenizer = Tokenizer::of_metadata(&file)?;
     let model = LlamaForCausalLM::from_source_with(
         &config,
         &mut GgufWeights::new(&file, &config),
@@ -40,7 +40,7 @@ pub(super) fn load(
             .get(&format!("tokenizer.ggml.{key}_token_id"))?;
         value.as_u64().and_then(|id| u32::try_from(id).ok())
     };
-    let token = |id: Option<u32>| tokenizer.token(id?);
+    let token = |id: Option<u32>| tokenizer.as_ref()?.token(id?);
     let chat_template = file
         .metadata
         .get("tokenizer.chat_template")
@@ -51,7 +51,7 @@ pub(super) fn load(
         bos_token: token(id("bos")),
         eos_token: token(id("eos")),
         end_ids: [id("eos"), id("eot")].into_iter().flatten().collect(),
-        tokenizer: Some(tokenizer),
+        tokenizer,
         config,
     })
 }

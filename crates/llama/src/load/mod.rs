@@ -23,7 +23,7 @@ pub struct LoadedModel {
     /// Its dimensions and constants.
     pub config: LlamaConfig,
     /// Absent where a folder has neither `tokenizer.json` nor
-    /// `tokenizer.model`.
+    /// `tokenizer.model`, or a GGUF file no vocabulary.
     pub tokenizer: Option<Tokenizer>,
     /// The Jinja chat template, if the files hold one; the one called
     /// `default` where they hold several.

@@ -19,6 +19,20 @@ const SCORES: &str = "tokenizer.ggml.scores";
 const TYPES: &str = "tokenizer.ggml.token_type";
 
 impl Tokenizer {
+    /// The tokenizer, if the file has one: a model of token ids needs none.
+    pub(crate) fn of_metadata(file: &GgufFile) -> Result<Option<Self>, LlamaError> {
+        // llama.cpp's own names for "none".
+        let none = |value: &GgufValue| matches!(value.as_str(), Some("no_vocab" | "none"));
+        let absent = match file.metadata.get(MODEL) {
+            Some(value) => none(value),
+            None => !file.metadata.contains_key(TOKENS),
+        };
+        if absent {
+            return Ok(None);
+        }
+        Self::from_metadata(file).map(Some)
+    }
+
     /// Builds the tokenizer that a GGUF's metadata describes: `gpt2` is
     /// byte-level BPE, `llama` SentencePiece.
     pub(crate) fn from_metadata(file: &GgufFile) -> Result<Self, LlamaError> {
