@@ -72,13 +72,12 @@ impl KvCache {
                 (&mut layer.keys, &packed.keys),
                 (&mut layer.values, &packed.values),
             ] {
-                let (Some(held), Some(part)) = (slot.take(), part.clone()) else {
-                    continue;
-                };
-                let [_, heads, _, width] = held.dims();
+                let part = part.clone().expect(HELD);
                 let part = part.narrow(2, from.start, from.len());
-                let place = [row..row + 1, 0..heads, to..end, 0..width];
-                *slot = Some(held.slice_assign(place, part));
+                replace(slot, |held| {
+                    let [_, heads, _, width] = held.dims();
+                    held.slice_assign([row..row + 1, 0..heads, to..end, 0..width], part)
+                });
             }
         }
     }
@@ -95,11 +94,32 @@ impl KvCache {
     /// cost nothing more.
     pub fn keep_rows(&mut self, rows: &[usize]) {
         for layer in &mut self.layers {
-            for tensor in [&mut layer.keys, &mut layer.values] {
-                *tensor = tensor.take().map(|t| {
-                    let rows: Vec<i64> = rows.iter().map(|&r| r as i64).collect();
-                    let rows = Tensor::from_data(rows.as_slice(), &t.device());
-                    t.select(0, rows)
+            for slot in [&mut layer.keys, &mut layer.values] {
+                replace(slot, |held| {
+                    let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+                    let rows = Tensor::from_data(rows.as_slice(), &held.device());
+                    held.select(0, rows)
+                });
+            }
+        }
+    }
+
+    /// Tokens that a row can hold.
+    pub fn capacity(&self) -> usize {
+        let keys = self.layers.first().and_then(|layer| layer.keys.as_ref());
+        keys.map_or(0, |keys| keys.dims()[2])
+    }
+
+    /// Makes room for `capacity` tokens in each row; what is held stays. All is
+    /// copied once, layer by layer.
+    pub fn grow(&mut self, capacity: usize) {
+        for layer in &mut self.layers {
+            for slot in [&mut layer.keys, &mut layer.values] {
+                replace(slot, |held| {
+                    let [batch, heads, old, width] = held.dims();
+                    let shape = [batch, heads, capacity.max(old), width];
+                    let larger = Tensor::zeros(shape, (&held.device(), held.dtype()));
+                    larger.slice_assign([0..batch, 0..heads, 0..old, 0..width], held)
                 });
             }
         }
@@ -120,8 +140,17 @@ impl LayerCache {
     }
 }
 
+/// What a slot without a tensor means.
+const HELD: &str = "a panic while it was written left this cache without a tensor";
+
+/// Changes the tensor of a slot while nobody else holds it.
+fn replace(slot: &mut Option<Tensor<4>>, change: impl FnOnce(Tensor<4>) -> Tensor<4>) {
+    let held = slot.take().expect(HELD);
+    *slot = Some(change(held));
+}
+
 fn store(slot: &mut Option<Tensor<4>>, new: Tensor<4>, from: usize, to: usize) -> Tensor<4> {
-    let held = slot.take().unwrap_or_else(|| new.clone());
+    let held = slot.take().expect(HELD);
     let [batch, heads, capacity, width] = held.dims();
     assert!(
         to <= capacity,
@@ -164,6 +193,9 @@ mod tests {
         assert_close(keys, k.clone(), 0.0);
         assert_close(values, v, 0.0);
         cache.keep_rows(&[2, 0]);
+        assert_eq!((cache.used(), cache.capacity()), (5, 6));
+        cache.grow(9);
+        assert_eq!((cache.used(), cache.capacity()), (5, 9));
         let new = random::<4>([2, 2, 1, 4], 1.0, 3, &device);
         let (keys, _) = cache.layer(0).append(new.clone(), new.clone());
         assert_close(

@@ -8,24 +8,28 @@
 //! ```
 //! use anneal_llama::{GenerateOptions, Generator, load};
 //!
-//! # let device = anneal_testkit::device();
-//! # let path = anneal_testkit::fixture_path("gguf/tiny-llama-q8_0.gguf");
-//! // A GGUF file or a Hugging Face folder, and any burn device.
-//! let loaded = load(&path, &device)?;
-//! let tokenizer = loaded.tokenizer.as_ref().ok_or("the files hold no tokenizer")?;
-//! let prompt = tokenizer.encode("SELECT name FROM", true)?;
-//!
+//! # let (folder, device) = (anneal_testkit::fixture_path("gguf/hf"), anneal_testkit::device());
+//! let llama = load(&folder, &device)?;
+//! let tokenizer = llama.tokenizer.as_ref().ok_or("a model without a tokenizer")?;
 //! let options = GenerateOptions {
-//!     max_new_tokens: 8,
-//!     end_ids: loaded.end_ids.clone(),
+//!     max_new_tokens: 32,
+//!     end_ids: llama.end_ids.clone(),
+//!     stop: vec![";".into()],
 //!     ..GenerateOptions::default()
 //! };
-//! let generator = Generator::new(&loaded.model, &loaded.config, &device)
+//! let generator = Generator::new(&llama.model, &llama.config, &device)
 //!     .with_options(options)
 //!     .with_tokenizer(tokenizer);
-//! let answers = generator.generate(&[prompt])?;
-//! assert!((1..=8).contains(&answers[0].token_ids.len()));
-//! assert_eq!(answers[0].text, Some(tokenizer.decode(&answers[0].token_ids, false)?));
+//! let prompts = ["SELECT", "SELECT COUNT(*) FROM"];
+//! let ids = prompts.map(|prompt| tokenizer.encode(prompt, true));
+//! let ids = ids.into_iter().collect::<Result<Vec<_>, _>>()?;
+//! let mut tokens = [0, 0];
+//! for token in generator.stream(&ids)? {
+//!     let token = token?;
+//!     assert!(token.text.is_some() && token.logprob <= 0.0);
+//!     tokens[token.row] += 1;
+//! }
+//! assert!(tokens.iter().all(|count| (1..=32).contains(count)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

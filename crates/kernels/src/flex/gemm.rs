@@ -111,7 +111,11 @@ fn single_row(output: &mut [f32], keep: bool, factor: f32, a: Matrix, b: Matrix)
 fn check(output: &[f32], stride: usize, a: Matrix, b: Matrix) {
     assert_eq!(a.columns, b.rows, "inner dimensions differ");
     let fits = a.fits() && b.fits() && b.columns <= stride;
-    assert!(fits && (a.rows.max(1) - 1) * stride + b.columns <= output.len());
+    let last = (a.rows.max(1) - 1) * stride + b.columns;
+    assert!(
+        fits && last <= output.len(),
+        "a matrix reaches beyond its slice"
+    );
 }
 
 fn run(
@@ -124,7 +128,13 @@ fn run(
     parallelism: gemm::Parallelism,
 ) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
-    if m == 0 || n == 0 || k == 0 {
+    if m == 0 || n == 0 {
+        return;
+    }
+    if k == 0 {
+        // A sum of nothing.
+        let rows = output.chunks_mut(stride).take(m).filter(|_| !keep);
+        rows.for_each(|row| row[..n].fill(0.0));
         return;
     }
     check(output, stride, a, b);
@@ -171,10 +181,16 @@ mod tests {
         assert_eq!(output, [11.0, 23.0, 1.0, 1.0, 1.0, 23.0, 51.0]);
         product(&mut output, 5, false, 1.0, a, a);
         assert_eq!(output, [7.0, 10.0, 1.0, 1.0, 1.0, 15.0, 22.0]);
+        // A sum of nothing is zero, or what was there.
+        let (a, b) = (Matrix::new(&[], 2, 0, 0), Matrix::new(&[], 0, 2, 2));
+        product(&mut output, 5, true, 1.0, a, b);
+        assert_eq!(output[..2], [7.0, 10.0]);
+        product(&mut output, 5, false, 1.0, a, b);
+        assert_eq!(output, [0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0]);
     }
 
     #[test]
-    #[should_panic]
+    #[should_panic(expected = "a matrix reaches beyond its slice")]
     fn a_matrix_beyond_its_slice_is_refused() {
         let values = [0.0; 5];
         let a = Matrix::new(&values, 2, 3, 3);

@@ -19,6 +19,10 @@ use crate::{KvCache, LlamaConfig, LlamaForCausalLM, Positions, Segments};
 /// to keep every core busy, and few enough that activations stay small.
 const PACKED_TOKENS: usize = 2_048;
 
+/// Places for answers that the cache begins with, and grows by at least: a
+/// limit that no answer reaches costs no memory.
+const PLACES: usize = 512;
+
 /// The rows that are still generating.
 pub(super) struct Batch<'a> {
     config: &'a LlamaConfig,
@@ -30,10 +34,13 @@ pub(super) struct Batch<'a> {
     lengths: Vec<usize>,
     /// The longest prompt: where new tokens begin in the cache.
     width: usize,
+    /// Tokens that an answer may have.
+    max_new_tokens: usize,
 }
 
 impl<'a> Batch<'a> {
-    /// Places for all prompts and `max_new_tokens` behind the longest.
+    /// Places for all prompts, and for `max_new_tokens` behind the longest as
+    /// they are needed.
     pub(super) fn new(
         prompts: &[Vec<u32>],
         config: &'a LlamaConfig,
@@ -42,7 +49,7 @@ impl<'a> Batch<'a> {
     ) -> Self {
         let lengths: Vec<usize> = prompts.iter().map(Vec::len).collect();
         let width = lengths.iter().copied().max().unwrap_or(0);
-        let capacity = width + max_new_tokens;
+        let capacity = width + max_new_tokens.min(PLACES);
         let cache = KvCache::new(config, prompts.len(), capacity, (device, dtype));
         Self {
             config,
@@ -51,6 +58,7 @@ impl<'a> Batch<'a> {
             rows: (0..prompts.len()).collect(),
             lengths,
             width,
+            max_new_tokens,
         }
     }
 
@@ -116,6 +124,12 @@ impl<'a> Batch<'a> {
     pub(super) fn step(&mut self, model: &LlamaForCausalLM, last: &[u32]) -> Tensor<2> {
         let count = self.rows.len();
         let new = self.cache.used() - self.width;
+        if self.cache.used() == self.cache.capacity() {
+            // By half, so that a long answer is copied a few times only.
+            let places = new + (new / 2).max(PLACES);
+            self.cache
+                .grow(self.width + places.min(self.max_new_tokens));
+        }
         let positions: Vec<usize> = self.lengths.iter().map(|length| length + new).collect();
         let ids: Vec<i64> = last.iter().map(|&id| id.into()).collect();
         let ids = Tensor::from_data(TensorData::new(ids, [count, 1]), self.device);

@@ -6,8 +6,8 @@
 )]
 
 use anneal_llama::{
-    FinishReason, GenerateOptions, Generated, Generator, LlamaError, LoadedModel, LogitsProcessor,
-    RowContext, Token, generate, load,
+    FinishReason, GenerateOptions, Generated, Generator, LlamaConfig, LlamaError, LlamaForCausalLM,
+    LoadedModel, LogitsProcessor, RandomWeights, RowContext, Token, generate, load,
 };
 use anneal_testkit::{Fixture, assert_close, device, fixture_path};
 use burn::tensor::{Device, Int, Tensor};
@@ -136,4 +136,47 @@ fn greedy_rows_that_end_early_are_their_single_runs() {
             .iter()
             .any(|row| row.finish == FinishReason::StopString)
     );
+}
+
+#[test]
+fn answers_longer_than_the_cache_begins_with_go_on_as_before() {
+    let mut config = LlamaConfig::smollm2_135m();
+    (
+        config.vocab_size,
+        config.hidden_size,
+        config.intermediate_size,
+    ) = (50, 24, 40);
+    (
+        config.num_attention_heads,
+        config.num_key_value_heads,
+        config.head_dim,
+    ) = (3, 1, 8);
+    config.num_hidden_layers = 2;
+    let mut weights = RandomWeights::new(0.4, 11);
+    let model = LlamaForCausalLM::from_source(&config, &mut weights, &device()).unwrap();
+    // The cache grows twice, and a limit that nothing reaches costs nothing.
+    let options = GenerateOptions {
+        max_new_tokens: 1_400,
+        temperature: 1.0,
+        ..GenerateOptions::default()
+    };
+    let prompts = [vec![3, 1, 4], vec![9]];
+    let answers = generate(&model, &config, &prompts, &options, &device()).unwrap();
+    for (prompt, answer) in prompts.iter().zip(answers) {
+        assert_eq!(answer.token_ids.len(), 1_400);
+        let ids: Vec<i64> = prompt
+            .iter()
+            .chain(&answer.token_ids)
+            .map(|&id| id.into())
+            .collect();
+        let ids = Tensor::<1, Int>::from_data(ids.as_slice(), &device()).unsqueeze::<2>();
+        // The same log-probabilities from one pass without a cache.
+        let logits = model.forward(ids.clone(), &config);
+        let logits = logits.narrow(1, prompt.len() - 1, 1_400).squeeze_dim(0);
+        let own = burn::tensor::activation::log_softmax::<2>(logits, 1);
+        let chosen = ids.narrow(1, prompt.len(), 1_400).reshape([1_400, 1]);
+        let own = own.gather(1, chosen).reshape([1_400]);
+        let found = Tensor::<1>::from_floats(answer.logprobs.as_slice(), &device());
+        assert_close(found, own, 1e-4);
+    }
 }
