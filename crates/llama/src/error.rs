@@ -216,7 +216,7 @@ pub enum LlamaError {
         supported: &'static str,
     },
     /// Weights that do not fit the configuration, all at once.
-    #[error("{path}: {} tensors do not fit the configuration:{}", problems.len(), list(problems))]
+    #[error("{path}: {} do not fit the configuration:{}", count(problems.len()), list(problems))]
     Weights {
         /// The file or folder.
         path: PathBuf,
@@ -346,6 +346,13 @@ impl LlamaError {
     pub(crate) fn json(path: impl Into<PathBuf>) -> impl FnOnce(serde_json::Error) -> Self {
         let path = path.into();
         move |source| Self::Json { path, source }
+    }
+}
+
+fn count(tensors: usize) -> String {
+    match tensors {
+        1 => "weights".into(),
+        _ => format!("{tensors} tensors"),
     }
 }
 

@@ -92,6 +92,24 @@ fn tokens_are_texts_or_objects_and_end_ids_one_or_several() {
     );
     let loaded = open(&folder);
     assert_eq!(loaded.bos_token.as_deref(), Some("<|im_start|>"));
+    // transformers' Llama tokenizers have defaults, which null takes away.
+    let named = |settings: Value| {
+        let loaded = open(&self::folder(&settings));
+        (loaded.bos_token, loaded.eos_token)
+    };
+    let class = "LlamaTokenizerFast";
+    assert_eq!(
+        named(json!({"tokenizer_class": class, "eos_token": null})),
+        (Some("<s>".to_owned()), None)
+    );
+    assert_eq!(
+        named(json!({"tokenizer_class": class})),
+        (Some("<s>".to_owned()), Some("</s>".to_owned()))
+    );
+    assert_eq!(
+        named(json!({"tokenizer_class": "PreTrainedTokenizerFast"})),
+        (None, None)
+    );
     assert_eq!(loaded.eos_token, None);
     assert_eq!(loaded.end_ids, [2, 7]);
     write(&folder, "generation_config.json", r#"{"eos_token_id": 5}"#);

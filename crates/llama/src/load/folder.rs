@@ -52,13 +52,29 @@ pub(super) fn load(
 
 /// A token's text: a string, or an object whose `content` is one.
 fn special_token(path: &Path, settings: &Value, key: &str) -> Result<Option<String>, LlamaError> {
-    let value = &settings[key];
+    let Some(value) = settings.get(key) else {
+        return Ok(class_default(settings, key).map(str::to_owned));
+    };
     if value.is_null() {
         return Ok(None);
     }
     let text = value.as_str().or_else(|| value.get("content")?.as_str());
     text.map(|text| Some(text.to_owned()))
         .ok_or_else(|| refuse(path, key, value, "a token's text"))
+}
+
+/// What transformers' Llama tokenizers assume of a token that is not named.
+fn class_default(settings: &Value, key: &str) -> Option<&'static str> {
+    let class = settings["tokenizer_class"].as_str()?;
+    let class = class.strip_suffix("Fast").unwrap_or(class);
+    if !["LlamaTokenizer", "CodeLlamaTokenizer"].contains(&class) {
+        return None;
+    }
+    match key {
+        "bos_token" => Some("<s>"),
+        "eos_token" => Some("</s>"),
+        _ => None,
+    }
 }
 
 /// The ids that end a generation, one or several: by `generation_config.json`
