@@ -17,6 +17,7 @@ use crate::FirstKeys;
 use super::FlexKernels;
 use super::attention_rows::{Block, delta, probabilities, score_gradients, softmax};
 use super::gemm::{Matrix, product};
+use super::gradients::register;
 use super::rows::{Contiguous, Heads, tensor};
 
 /// Query rows of a block: its scores over some hundred keys stay in cache.
@@ -200,16 +201,12 @@ impl<B: FlexKernels> Backward<B, 3> for Attention {
         grads: &mut Gradients,
         checkpointer: &mut Checkpointer,
     ) {
-        let parents = ops.parents;
+        let parents = ops.parents.map(|parent| parent.map(|parent| parent.id));
         let grad = grads.consume::<B>(&ops.node);
         let (inputs, output, log_sum_exp, first) = ops.state;
         let [q, k, v] = inputs.map(|id| checkpointer.retrieve_node_output(id));
         let (dq, dk, dv) = B::causal_attention_backward(q, k, v, output, log_sum_exp, grad, first);
-        for (parent, grad) in parents.into_iter().zip([dq, dk, dv]) {
-            if let Some(parent) = parent {
-                grads.register::<B>(parent.id, grad);
-            }
-        }
+        register::<B, _>(grads, parents, [dq, dk, dv]);
     }
 }
 

@@ -188,19 +188,12 @@ fn write(sums: &[[f32; LANES]], first: usize, lanes: usize, results: &mut [f32])
 #[cfg(test)]
 mod tests {
     use super::*;
+    use anneal_testkit::hashed;
 
     #[test]
     fn rounding_is_that_of_short_sums() {
         let (m, k, n) = (16, 4_096, 96);
-        let mut state = 1u64;
-        let mut random = || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-        };
-        let x: Vec<f32> = (0..m * k).map(|_| random()).collect();
-        let weight: Vec<f32> = (0..n * k).map(|_| random()).collect();
+        let (x, weight) = (hashed("x", m * k), hashed("weight", n * k));
         let mut output = vec![0.0; m * n];
         let rows = Matrix::new(&weight, n, k, k);
         product(&mut output, n, Matrix::new(&x, m, k, k), rows.transposed());

@@ -11,6 +11,7 @@ use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
 use super::FlexKernels;
 use super::gemm::{Matrix, parallel_product};
+use super::gradients::register;
 use super::rank2::{Rank2, fresh, matrix};
 
 pub(super) fn forward(
@@ -69,16 +70,12 @@ impl<B: FlexKernels> Backward<B, 3> for LoraLinear {
         grads: &mut Gradients,
         checkpointer: &mut Checkpointer,
     ) {
-        let parents = ops.parents;
+        let parents = ops.parents.map(|parent| parent.map(|parent| parent.id));
         let grad = grads.consume::<B>(&ops.node);
         let (inputs, weight, scale) = ops.state;
         let [x, a, b] = inputs.map(|id| checkpointer.retrieve_node_output(id));
         let (dx, da, db) = B::lora_linear_backward(x, weight, a, b, grad, scale);
-        for (parent, grad) in parents.into_iter().zip([dx, da, db]) {
-            if let Some(parent) = parent {
-                grads.register::<B>(parent.id, grad);
-            }
-        }
+        register::<B, _>(grads, parents, [dx, da, db]);
     }
 }
 

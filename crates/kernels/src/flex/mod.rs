@@ -15,6 +15,7 @@ mod backends;
 mod exp;
 mod few_rows;
 mod gemm;
+mod gradients;
 mod linear;
 mod lora_linear;
 mod rank2;

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::FlexKernels;
 use super::exp::exp;
+use super::gradients::register;
 use super::rows::{Contiguous, tensor};
 
 /// Values a thread takes at a time.
@@ -89,15 +90,11 @@ impl<B: FlexKernels> Backward<B, 2> for Swiglu {
         grads: &mut Gradients,
         checkpointer: &mut Checkpointer,
     ) {
-        let parents = ops.parents;
+        let parents = ops.parents.map(|parent| parent.map(|parent| parent.id));
         let grad = grads.consume::<B>(&ops.node);
         let [gate, up] = ops.state.map(|id| checkpointer.retrieve_node_output(id));
         let (by_gate, by_up) = B::swiglu_backward(gate, up, grad);
-        for (parent, grad) in parents.into_iter().zip([by_gate, by_up]) {
-            if let Some(parent) = parent {
-                grads.register::<B>(parent.id, grad);
-            }
-        }
+        register::<B, _>(grads, parents, [by_gate, by_up]);
     }
 }
 
