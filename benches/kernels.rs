@@ -4,7 +4,7 @@ use anneal_benches::{
     BATCH, HEAD_DIM, HEADS, HIDDEN, INNER, KV_HEADS, LENGTH, VOCABULARY, forward_backward,
 };
 use anneal_kernels::{
-    AttentionMask, attention, linear_cross_entropy, reference, rms_norm, rotary, swiglu,
+    AttentionMask, attention, linear, linear_cross_entropy, reference, rms_norm, rotary, swiglu,
 };
 use anneal_testkit::{device, random};
 use burn::tensor::{Int, Tensor};
@@ -85,5 +85,36 @@ fn head(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, kernels, head);
+/// Weights in turn, so that each comes from memory, as in generation.
+const WEIGHTS: usize = 40;
+
+/// The products of generation: one row, and sixteen. Times are of all weights.
+fn few_rows(criterion: &mut Criterion) {
+    let device = device();
+    for (from, to) in [(HIDDEN, HIDDEN), (HIDDEN, INNER), (INNER, HIDDEN)] {
+        // As checkpoints are loaded: a transposed view.
+        let weight = |seed| random::<2>([to, from], 0.1, seed, &device).transpose();
+        let weights: Vec<_> = (0..WEIGHTS as u64).map(weight).collect();
+        for rows in [1, 16] {
+            let x = random::<2>([rows, from], 1.0, 99, &device);
+            let mut group = criterion.benchmark_group(format!("linear_{from}_to_{to}_rows_{rows}"));
+            for (name, product) in [
+                ("kernel", linear as fn(_, _, _) -> _),
+                ("twin", reference::linear),
+            ] {
+                group.bench_function(name, |b| {
+                    b.iter(|| -> Vec<Tensor<2>> {
+                        let products = weights.iter();
+                        products
+                            .map(|weight| product(x.clone(), weight.clone(), None))
+                            .collect()
+                    })
+                });
+            }
+            group.finish();
+        }
+    }
+}
+
+criterion_group!(benches, kernels, head, few_rows);
 criterion_main!(benches);
