@@ -6,14 +6,11 @@
     reason = "a helper of a test that meets an error should stop right there"
 )]
 
-use std::path::Path;
+mod formula;
 
-use anneal_llama::{
-    GenerateOptions, HuggingFaceConfig, LlamaConfig, LlamaError, LlamaForCausalLM, Problem,
-    TensorSource, generate,
-};
+use anneal_llama::{GenerateOptions, LlamaConfig, LlamaForCausalLM, generate};
 use anneal_testkit::{
-    Fixture, LOGIT_TOLERANCE, assert_close, device, fixture_path, hashed, max_difference,
+    Fixture, LOGIT_TOLERANCE, assert_close, device, fixture_path, max_difference,
 };
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -36,35 +33,9 @@ const MODELS: [&str; 13] = [
 /// The lengths of the fixture's two rows.
 const LENGTHS: [usize; 2] = [19, 7];
 
-/// Weights by the formula that the generator uses.
-struct Formula;
-
-impl TensorSource for Formula {
-    fn location(&self) -> &Path {
-        Path::new("the formula")
-    }
-
-    fn tensor(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-    ) -> Result<Result<Vec<f32>, Problem>, LlamaError> {
-        Ok(Ok(hashed(name, shape.iter().product())))
-    }
-
-    fn names(&self) -> Vec<(String, Vec<usize>)> {
-        Vec::new()
-    }
-}
-
 fn model(name: &str, device: &Device) -> (LlamaForCausalLM, LlamaConfig) {
     let path = fixture_path(&format!("rope-and-shapes/{name}.json"));
-    let config = HuggingFaceConfig::read(&path)
-        .unwrap()
-        .resolve(&path)
-        .unwrap();
-    let model = LlamaForCausalLM::from_source(&config, &mut Formula, device).unwrap();
-    (model, config)
+    formula::model(&path, device)
 }
 
 fn goldens() -> Fixture {

@@ -49,11 +49,20 @@ impl Fixture {
     /// # Panics
     /// If there is no f32 tensor of that name and rank.
     pub fn float<const D: usize>(&self, tensor: &str, device: &Device) -> Tensor<D> {
+        let (shape, values) = self.floats(tensor);
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    /// A float tensor's shape and values.
+    ///
+    /// # Panics
+    /// If there is no f32 tensor of that name.
+    pub fn floats(&self, tensor: &str) -> (Vec<usize>, Vec<f32>) {
         let (shape, bytes) = self.raw(tensor, Dtype::F32);
         let values = bytes
             .chunks_exact(4)
             .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        Tensor::from_data(TensorData::new(values.collect::<Vec<_>>(), shape), device)
+        (shape, values.collect())
     }
 
     /// An integer tensor's values and shape (64-bit in the file).

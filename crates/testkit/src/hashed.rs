@@ -12,9 +12,7 @@
 /// assert!(values.iter().all(|v| (0.5..1.5).contains(v)) && values[0] != values[1]);
 /// ```
 pub fn hashed(name: &str, count: usize) -> Vec<f32> {
-    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let seed = fnv1a(name.bytes());
     let centre = if name.ends_with("norm.weight") {
         1.0
     } else {
@@ -29,4 +27,11 @@ pub fn hashed(name: &str, count: usize) -> Vec<f32> {
             (z >> 44) as f32 / (1 << 20) as f32 - 0.5 + centre
         })
         .collect()
+}
+
+/// The FNV-1a hash of 64 bits.
+pub(crate) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

@@ -9,6 +9,7 @@ mod device;
 mod fixture;
 mod hashed;
 mod logits;
+mod peft_option;
 mod random;
 
 pub use close::{assert_close, max_difference};
@@ -16,4 +17,5 @@ pub use device::device;
 pub use fixture::{Fixture, fixture_path};
 pub use hashed::hashed;
 pub use logits::{LOGIT_TOLERANCE, unpadded};
+pub use peft_option::{PeftOption, peft_combination, vera_projections};
 pub use random::random;
