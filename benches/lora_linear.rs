@@ -59,30 +59,35 @@ struct Variant {
     /// Floating-point operations per weight and token that it should take.
     operations: f64,
     pass: Box<dyn Fn() -> Gradients>,
+    check: Box<dyn Fn()>,
 }
 
 impl Variant {
-    /// # Panics
-    /// If not exactly `trained` parameters get a gradient, or `x` gets none:
-    /// the bench would measure something else.
+    /// The gradient of `y` is a dense tensor of ones. `check` panics if `x`
+    /// gets no gradient or not exactly `trained` parameters get one: the bench
+    /// would measure something else.
     fn new<M: Module + 'static>(
         name: &'static str,
         operations: f64,
         trained: usize,
         x: &Tensor<2>,
         module: M,
-        forward: impl Fn(&M, Tensor<2>) -> Tensor<2> + 'static,
+        forward: fn(&M, Tensor<2>) -> Tensor<2>,
     ) -> Self {
-        let gradients = forward(&module, x.clone()).backward();
-        assert!(x.grad(&gradients).is_some(), "{name}: x has no gradient");
-        let found = GradientsParams::from_grads(gradients, &module).len();
-        assert_eq!(found, trained, "{name}: parameters with a gradient");
-        let x = x.clone();
+        let (x, wanted, checked) = (x.clone(), x.clone(), module.clone());
         Self {
             name,
             operations,
-            // The gradient of `y` is a dense tensor of ones.
             pass: Box::new(move || forward(&module, x.clone()).backward()),
+            check: Box::new(move || {
+                let gradients = forward(&checked, wanted.clone()).backward();
+                assert!(
+                    wanted.grad(&gradients).is_some(),
+                    "{name}: no gradient of x"
+                );
+                let found = GradientsParams::from_grads(gradients, &checked).len();
+                assert_eq!(found, trained, "{name}: parameters with a gradient");
+            }),
         }
     }
 }
@@ -112,7 +117,6 @@ fn variants(d_input: usize, d_output: usize) -> Vec<Variant> {
         b: Param::from_tensor(random([RANK, d_output], 0.1, 4, &device)),
     };
     let burns = frozen.clone().apply_lora(Lora::new(RANK, ALPHA));
-    let scale = ALPHA / RANK as f64;
 
     let rank = RANK as f64;
     // Operations per weight and token of one product with A, and with B.
@@ -136,9 +140,9 @@ fn variants(d_input: usize, d_output: usize) -> Vec<Variant> {
             2,
             &x,
             factors,
-            move |factors, x| {
+            |factors, x| {
                 let (a, b) = (factors.a.val(), factors.b.val());
-                lora_linear(x, factors.weight.val(), a, b, scale)
+                lora_linear(x, factors.weight.val(), a, b, ALPHA / RANK as f64)
             },
         ),
         Variant::new(
@@ -157,9 +161,10 @@ fn variants(d_input: usize, d_output: usize) -> Vec<Variant> {
             2,
             &x,
             burns,
-            move |layer, x| {
-                let x = x.reshape([ROWS, LENGTH, d_input]);
-                layer.proj.forward(x).reshape([TOKENS, d_output])
+            |layer, x| {
+                let [_, d_input] = x.dims();
+                let y = layer.proj.forward(x.reshape([ROWS, LENGTH, d_input]));
+                y.flatten(0, 1)
             },
         ),
         Variant::new("trained", 6.0, 1, &x, layer(true), |layer, x| {
@@ -180,6 +185,9 @@ struct Sample {
 fn measure(group: &mut BenchmarkGroup<'_, WallTime>, variant: &Variant) -> Vec<Sample> {
     let mut samples = Vec::new();
     group.bench_function(variant.name, |bencher| {
+        if samples.is_empty() {
+            (variant.check)();
+        }
         bencher.iter_custom(|passes| {
             let mut time = Duration::ZERO;
             let peak_bytes = peak_bytes(|| {
