@@ -3,6 +3,8 @@
 //! Shapes are those of SmolLM2-135M at a micro-batch of 8 rows of 128 tokens.
 //! Every kernel is measured beside its plain twin, in one run.
 
+pub mod counted;
+
 use burn::tensor::Tensor;
 
 /// Rows of a micro-batch.
