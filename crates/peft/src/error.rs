@@ -82,6 +82,12 @@ pub enum PeftError {
         /// The tensors or weights that hold them.
         tensors: Vec<String>,
     },
+    /// A weight's singular values were not found in the steps allowed.
+    #[error("the singular value decomposition of {path} did not converge")]
+    NoConvergence {
+        /// The layer.
+        path: String,
+    },
     /// A file cannot be read.
     #[error("cannot read {}: {source}", file.display())]
     Read {
