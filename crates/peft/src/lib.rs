@@ -52,7 +52,10 @@ mod tensors;
 mod traverse;
 
 pub use attach::attach;
-pub use config::LoraConfig;
+pub use config::{
+    AdapterConfig, Bias, Ia3Config, InitLoraWeights, LoraConfig, PeftType, PromptTuningConfig,
+    PromptTuningInit, VeraConfig,
+};
 pub use error::PeftError;
 pub use linear::LinearExt;
 pub use load::{LoadReport, load_adapter};
