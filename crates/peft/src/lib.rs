@@ -33,7 +33,6 @@
 
 mod attach;
 mod config;
-mod config_file;
 mod error;
 mod files;
 mod init;

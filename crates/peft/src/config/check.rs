@@ -85,3 +85,25 @@ pub(super) fn check_modules_to_save(names: Option<&[String]>) -> Result<(), Peft
         "a list of names of modules",
     )
 }
+
+/// One of PEFT's task types; its loader takes no other.
+pub(super) fn check_task_type(task_type: Option<&str>) -> Result<(), PeftError> {
+    const KNOWN: [&str; 6] = [
+        "CAUSAL_LM",
+        "SEQ_2_SEQ_LM",
+        "SEQ_CLS",
+        "TOKEN_CLS",
+        "QUESTION_ANS",
+        "FEATURE_EXTRACTION",
+    ];
+    let Some(name) = task_type else {
+        return Ok(());
+    };
+    check(
+        KNOWN.contains(&name),
+        "task_type",
+        format!("{name:?}"),
+        "one of PEFT's: CAUSAL_LM, SEQ_2_SEQ_LM, SEQ_CLS, TOKEN_CLS, QUESTION_ANS, \
+         FEATURE_EXTRACTION",
+    )
+}

@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{check, check_modules_to_save, check_targets};
+use super::check::{check, check_modules_to_save, check_targets, check_task_type};
 use crate::{
     PeftError,
     targets::{TargetModules, compile},
 };
+
+/// The layer of a Llama that PEFT takes for feed-forward.
+const LLAMA_FEEDFORWARD: &str = "down_proj";
 
 /// Settings of an IA3 adapter: one trained vector for each layer, which scales
 /// its output, or the input of a feed-forward layer.
@@ -52,9 +55,6 @@ impl Default for Ia3Config {
 }
 
 impl Ia3Config {
-    /// The names that PEFT takes for the feed-forward layers of a Llama.
-    pub(super) const LLAMA_FEEDFORWARD: [&str; 1] = ["down_proj"];
-
     /// PEFT's defaults on these layers, none of them feed-forward.
     pub fn new(target_modules: TargetModules) -> Self {
         Self {
@@ -71,8 +71,25 @@ impl Ia3Config {
     /// What PEFT chooses for a Llama: keys, values and the input of
     /// `down_proj`.
     pub fn llama() -> Self {
-        Self::new(TargetModules::names(["k_proj", "v_proj", "down_proj"]))
-            .with_feedforward_modules(TargetModules::names(Self::LLAMA_FEEDFORWARD))
+        Self::new(TargetModules::names([
+            "k_proj",
+            "v_proj",
+            LLAMA_FEEDFORWARD,
+        ]))
+        .with_feedforward_modules(TargetModules::names([LLAMA_FEEDFORWARD]))
+    }
+
+    /// What PEFT takes for these targets' `feedforward_modules` where a file
+    /// leaves them out: it fills them from a table of architectures, in which
+    /// a Llama has `["down_proj"]`, compared with the end of the path.
+    pub(crate) fn feedforward_in_a_llama(&self) -> Option<TargetModules> {
+        let TargetModules::Names(targets) = &self.target_modules else {
+            return Some(TargetModules::names([LLAMA_FEEDFORWARD]));
+        };
+        // A target holds the whole last segment of the paths that it matches.
+        let feedforward = targets.iter().filter(|t| t.ends_with(LLAMA_FEEDFORWARD));
+        let feedforward: Vec<String> = feedforward.cloned().collect();
+        (!feedforward.is_empty()).then_some(TargetModules::Names(feedforward))
     }
 
     /// Sets the layers to leave alone.
@@ -145,6 +162,7 @@ impl Ia3Config {
     pub fn validate(&self) -> Result<(), PeftError> {
         check_targets(&self.target_modules)?;
         check_modules_to_save(self.modules_to_save.as_deref())?;
+        check_task_type(self.task_type.as_deref())?;
         if let (TargetModules::Names(targets), Some(TargetModules::Names(feedforward))) =
             (&self.target_modules, &self.feedforward_modules)
         {

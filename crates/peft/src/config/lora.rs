@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Bias, InitLoraWeights,
-    check::{check, check_dropout, check_layers, check_modules_to_save, check_targets},
+    check::{
+        check, check_dropout, check_layers, check_modules_to_save, check_targets, check_task_type,
+    },
 };
 use crate::{PeftError, layers::one_or_many, pattern::Pattern, targets::TargetModules};
 
@@ -155,6 +157,7 @@ impl LoraConfig {
         check_dropout("lora_dropout", self.lora_dropout)?;
         check_targets(&self.target_modules)?;
         check_modules_to_save(self.modules_to_save.as_deref())?;
+        check_task_type(self.task_type.as_deref())?;
         check_layers(
             &self.target_modules,
             self.layers_to_transform.as_deref(),
@@ -208,6 +211,27 @@ mod tests {
                 base().with_layers_to_transform([1]),
                 "target_modules is \"all-linear\", but it must be a list where \
                  layers_to_transform is given",
+            ),
+            (
+                base().with_layers_pattern(["h"]),
+                "target_modules is \"all-linear\", but it must be a list where \
+                 layers_pattern is given",
+            ),
+            (
+                LoraConfig::new(TargetModules::names(["q"])).with_layers_pattern(["h"]),
+                "layers_to_transform is absent, but it must be given where layers_pattern is",
+            ),
+            (
+                base().with_modules_to_save(["head", ""]),
+                "modules_to_save is a list with \"\", but it must be a list of names of modules",
+            ),
+            (
+                LoraConfig {
+                    task_type: Some("SQL".into()),
+                    ..base()
+                },
+                "task_type is \"SQL\", but it must be one of PEFT's: CAUSAL_LM, SEQ_2_SEQ_LM, \
+                 SEQ_CLS, TOKEN_CLS, QUESTION_ANS, FEATURE_EXTRACTION",
             ),
         ];
         for (config, message) in cases {

@@ -2,6 +2,7 @@
 
 mod bias;
 mod check;
+mod file;
 mod ia3;
 mod init_lora_weights;
 mod lora;
@@ -13,6 +14,7 @@ use std::fmt;
 
 pub use bias::Bias;
 pub use ia3::Ia3Config;
+pub(crate) use init_lora_weights::EXPECTED_INIT;
 pub use init_lora_weights::InitLoraWeights;
 pub use lora::LoraConfig;
 pub use prompt_tuning::{PromptTuningConfig, PromptTuningInit};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check::check;
+use super::check::{check, check_task_type};
 use crate::PeftError;
 
 /// How the trained embeddings begin: PEFT's `prompt_tuning_init`.
@@ -156,6 +156,7 @@ impl PromptTuningConfig {
             self.num_virtual_tokens,
             "at least 1",
         )?;
+        check_task_type(self.task_type.as_deref())?;
         check(self.token_dim != Some(0), "token_dim", 0, "at least 1")?;
         if self.prompt_tuning_init != PromptTuningInit::Text {
             return Ok(());

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Bias,
-    check::{check, check_dropout, check_layers, check_modules_to_save, check_targets},
+    check::{
+        check, check_dropout, check_layers, check_modules_to_save, check_targets, check_task_type,
+    },
 };
 use crate::{PeftError, layers::one_or_many, targets::TargetModules};
 
@@ -161,6 +163,7 @@ impl VeraConfig {
         )?;
         check_targets(&self.target_modules)?;
         check_modules_to_save(self.modules_to_save.as_deref())?;
+        check_task_type(self.task_type.as_deref())?;
         check_layers(
             &self.target_modules,
             self.layers_to_transform.as_deref(),
