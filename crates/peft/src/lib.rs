@@ -32,6 +32,11 @@
 //! ```
 
 mod attach;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the export of a portable adapter calls it")
+)]
+mod bake;
 mod config;
 mod error;
 mod files;
@@ -43,6 +48,7 @@ mod lora;
 mod merge;
 mod mismatch;
 mod pattern;
+mod portability;
 mod report;
 mod save;
 mod select;
@@ -62,6 +68,9 @@ pub use lora::LoraFactors;
 pub use merge::merge;
 pub use mismatch::Mismatch;
 pub use pattern::Pattern;
+pub use portability::{
+    AdapterFacts, Consumer, Finding, Portability, Severity, portability_from, portability_of,
+};
 pub use report::AttachReport;
 pub use save::save_adapter;
 pub use targets::TargetModules;

@@ -18,3 +18,14 @@ pub enum Bias {
     /// for VeRA, and reads either.
     LoraOnly,
 }
+
+impl Bias {
+    /// PEFT's name, in LoRA's settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::All => "all",
+            Self::LoraOnly => "lora_only",
+        }
+    }
+}
