@@ -76,6 +76,18 @@ pub enum PeftError {
         /// The adapter by the configuration.
         expected: String,
     },
+    /// The adapter does more than low-rank factors can say, so that no export
+    /// of factors alone computes the same.
+    #[error(
+        "{field} is {found}, which low-rank factors alone cannot say; merge the adapter and \
+         export the model instead"
+    )]
+    NotBakeable {
+        /// The setting, by PEFT's name.
+        field: &'static str,
+        /// Its value.
+        found: String,
+    },
     /// Values that are NaN or infinite would be written or merged.
     #[error("NaN or infinite values in {}", tensors.join(", "))]
     NonFinite {

@@ -1,8 +1,8 @@
 //! Adapting some of the layers of a stack: PEFT's `layers_to_transform`.
 //!
 //! Compared against `check_target_module_exists` in PEFT 0.21: the index is
-//! the number after the first `.name.` of the path, or after `.pattern.` for
-//! one of `layers_pattern`; a path without an index is left alone. A path
+//! the number after the first `.name.` of the path, or after the first
+//! `pattern.` for one of `layers_pattern`; a path without an index is left alone. A path
 //! that `target_modules` spells out whole is adapted whatever its index.
 
 use fancy_regex::Regex;
@@ -14,7 +14,7 @@ use crate::{LoraConfig, PeftError, targets::compile};
 pub(crate) struct LayerFilter<'a> {
     /// The indices that are adapted.
     indices: &'a [usize],
-    /// Expressions whose first group is the index, with what was written.
+    /// Expressions whose group `idx` is the index, with what was written.
     expressions: Vec<(Regex, &'a str)>,
 }
 
@@ -28,12 +28,12 @@ impl<'a> LayerFilter<'a> {
         let patterns = config.layers_pattern.as_deref().unwrap_or_default();
         let mut expressions = Vec::new();
         for pattern in patterns {
-            let anchored = format!(r"\A.*\.{pattern}\.(\d+)\.");
+            let anchored = format!(r"\A(?:(?:^|.*?\.){pattern}\.(?P<idx>\d+)\.)");
             let regex = compile("layers_pattern", pattern, &anchored)?;
             expressions.push((regex, pattern.as_str()));
         }
         if patterns.is_empty() {
-            let first = r"\A.*?\.[^.]*\.(\d+)\.";
+            let first = r"\A.*?\.[^.]*\.(?P<idx>\d+)\.";
             expressions.push((compile("layers_pattern", first, first)?, first));
         }
         Ok(Some(Self {
@@ -50,7 +50,7 @@ impl<'a> LayerFilter<'a> {
                 pattern: (*pattern).into(),
                 source: Box::new(source),
             })?;
-            if let Some(index) = captures.and_then(|found| found.get(1)) {
+            if let Some(index) = captures.and_then(|found| found.name("idx")) {
                 let index: Option<usize> = index.as_str().parse().ok();
                 return Ok(index.is_some_and(|index| self.indices.contains(&index)));
             }
@@ -116,6 +116,17 @@ mod tests {
         assert!(admits(&config, "model.layers.1.experts.3.q"));
         assert!(admits(&config, "model.h.3.q"));
         assert!(!admits(&config, "model.layers.3.q"));
+    }
+
+    #[test]
+    fn the_first_stack_of_a_pattern_counts_wherever_it_stands() {
+        let mut config = LoraConfig::new(TargetModules::names(["q"])).with_layers_to_transform([3]);
+        // A group of the expression's own is not the index.
+        config.layers_pattern = Some(vec!["(h|block)".into()]);
+        assert!(admits(&config, "h.3.q"));
+        assert!(admits(&config, "model.h.3.block.0.q"));
+        assert!(!admits(&config, "model.h.0.block.3.q"));
+        assert!(!admits(&config, "model.xh.3.q"));
     }
 
     #[test]

@@ -32,8 +32,12 @@
 //! ```
 
 mod attach;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the export of a portable adapter calls it")
+)]
+mod bake;
 mod config;
-mod config_file;
 mod error;
 mod files;
 mod init;
@@ -44,6 +48,7 @@ mod lora;
 mod merge;
 mod mismatch;
 mod pattern;
+mod portability;
 mod report;
 mod save;
 mod select;
@@ -52,7 +57,10 @@ mod tensors;
 mod traverse;
 
 pub use attach::attach;
-pub use config::LoraConfig;
+pub use config::{
+    AdapterConfig, Bias, Ia3Config, InitLoraWeights, LoraConfig, PeftType, PromptTuningConfig,
+    PromptTuningInit, VeraConfig,
+};
 pub use error::PeftError;
 pub use linear::LinearExt;
 pub use load::{LoadReport, load_adapter};
@@ -60,6 +68,9 @@ pub use lora::LoraFactors;
 pub use merge::merge;
 pub use mismatch::Mismatch;
 pub use pattern::Pattern;
+pub use portability::{
+    AdapterFacts, Consumer, Finding, Portability, Severity, portability_from, portability_of,
+};
 pub use report::AttachReport;
 pub use save::save_adapter;
 pub use targets::TargetModules;

@@ -2,13 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{
+    Bias, InitLoraWeights,
+    check::{
+        check, check_dropout, check_layers, check_modules_to_save, check_targets, check_task_type,
+    },
+};
 use crate::{PeftError, layers::one_or_many, pattern::Pattern, targets::TargetModules};
 
 /// Settings of a LoRA adapter.
 ///
 /// The names and defaults are those of `LoraConfig` in PEFT 0.21, so that a
 /// run's settings, `adapter_config.json` and the Python documentation agree.
-/// Biases are never trained (`bias = "none"`).
 ///
 /// ```
 /// use anneal_peft::{LoraConfig, TargetModules};
@@ -31,7 +36,7 @@ pub struct LoraConfig {
     /// Probability of dropping an input feature of the adapter in training,
     /// in `[0, 1)`. The base layer's input is never dropped.
     pub lora_dropout: f64,
-    /// The linear layers to adapt.
+    /// The linear layers, and embeddings, to adapt.
     pub target_modules: TargetModules,
     /// Layers to leave alone although `target_modules` names them.
     pub exclude_modules: Option<TargetModules>,
@@ -50,6 +55,19 @@ pub struct LoraConfig {
     pub rank_pattern: Pattern<usize>,
     /// Alphas of single layers, by an expression for the end of their path.
     pub alpha_pattern: Pattern<f64>,
+    /// The biases to train.
+    pub bias: Bias,
+    /// Train the length of each column of the adapted weight by itself, apart
+    /// from its direction (DoRA, arXiv 2402.09353).
+    pub use_dora: bool,
+    /// Modules that are not adapted but trained and saved whole, by their
+    /// paths or the ends of them.
+    pub modules_to_save: Option<Vec<String>>,
+    /// How the factors begin.
+    pub init_lora_weights: InitLoraWeights,
+    /// Keep what is done to an embedding and to the head that shares its
+    /// weight the same.
+    pub ensure_weight_tying: bool,
     /// PEFT's task type, which decides the class its Python loader wraps the
     /// model in. It changes nothing here.
     pub task_type: Option<String>,
@@ -78,63 +96,14 @@ impl LoraConfig {
             use_rslora: false,
             rank_pattern: Pattern::default(),
             alpha_pattern: Pattern::default(),
+            bias: Bias::None,
+            use_dora: false,
+            modules_to_save: None,
+            init_lora_weights: InitLoraWeights::Kaiming,
+            ensure_weight_tying: false,
             task_type: Some("CAUSAL_LM".into()),
             base_model_name_or_path: None,
         }
-    }
-
-    /// Sets the rank.
-    pub fn with_r(mut self, r: usize) -> Self {
-        self.r = r;
-        self
-    }
-
-    /// Sets the numerator of the scale.
-    pub fn with_lora_alpha(mut self, lora_alpha: f64) -> Self {
-        self.lora_alpha = lora_alpha;
-        self
-    }
-
-    /// Sets the probability of dropping an input feature of the adapter.
-    pub fn with_lora_dropout(mut self, lora_dropout: f64) -> Self {
-        self.lora_dropout = lora_dropout;
-        self
-    }
-
-    /// Sets the layers to leave alone.
-    pub fn with_exclude_modules(mut self, exclude_modules: TargetModules) -> Self {
-        self.exclude_modules = Some(exclude_modules);
-        self
-    }
-
-    /// Sets the indices of the layers to adapt.
-    pub fn with_layers_to_transform(mut self, layers: impl IntoIterator<Item = usize>) -> Self {
-        self.layers_to_transform = Some(layers.into_iter().collect());
-        self
-    }
-
-    /// Sets whether the scale is `alpha / sqrt(r)`.
-    pub fn with_use_rslora(mut self, use_rslora: bool) -> Self {
-        self.use_rslora = use_rslora;
-        self
-    }
-
-    /// Sets the ranks of single layers.
-    pub fn with_rank_pattern(mut self, rank_pattern: Pattern<usize>) -> Self {
-        self.rank_pattern = rank_pattern;
-        self
-    }
-
-    /// Sets the alphas of single layers.
-    pub fn with_alpha_pattern(mut self, alpha_pattern: Pattern<f64>) -> Self {
-        self.alpha_pattern = alpha_pattern;
-        self
-    }
-
-    /// Names the model that the adapter belongs to.
-    pub fn with_base_model(mut self, base_model_name_or_path: impl Into<String>) -> Self {
-        self.base_model_name_or_path = Some(base_model_name_or_path.into());
-        self
     }
 
     /// The rank at a layer: `rank_pattern`'s, or `r`.
@@ -185,44 +154,17 @@ impl LoraConfig {
         {
             check(alpha.is_finite(), field, alpha, "a finite number")?;
         }
-        check(
-            (0.0..1.0).contains(&self.lora_dropout),
-            "lora_dropout",
-            self.lora_dropout,
-            "a probability from 0 to below 1",
-        )?;
-        match &self.target_modules {
-            TargetModules::Names(names) => check(
-                !names.is_empty(),
-                "target_modules",
-                "[]",
-                "a list with at least one name",
-            ),
-            TargetModules::Pattern(pattern) => check(
-                self.layers_to_transform.is_none(),
-                "target_modules",
-                format!("{pattern:?}"),
-                "a list where layers_to_transform is given",
-            ),
-        }
+        check_dropout("lora_dropout", self.lora_dropout)?;
+        check_targets(&self.target_modules)?;
+        check_modules_to_save(self.modules_to_save.as_deref())?;
+        check_task_type(self.task_type.as_deref())?;
+        check_layers(
+            &self.target_modules,
+            self.layers_to_transform.as_deref(),
+            self.layers_pattern.as_deref(),
+            false,
+        )
     }
-}
-
-/// [`PeftError::InvalidSetting`] unless `holds`.
-fn check(
-    holds: bool,
-    field: &str,
-    found: impl ToString,
-    expected: &'static str,
-) -> Result<(), PeftError> {
-    if holds {
-        return Ok(());
-    }
-    Err(PeftError::InvalidSetting {
-        field: field.into(),
-        found: found.to_string(),
-        expected,
-    })
 }
 
 #[cfg(test)]
@@ -269,6 +211,27 @@ mod tests {
                 base().with_layers_to_transform([1]),
                 "target_modules is \"all-linear\", but it must be a list where \
                  layers_to_transform is given",
+            ),
+            (
+                base().with_layers_pattern(["h"]),
+                "target_modules is \"all-linear\", but it must be a list where \
+                 layers_pattern is given",
+            ),
+            (
+                LoraConfig::new(TargetModules::names(["q"])).with_layers_pattern(["h"]),
+                "layers_to_transform is absent, but it must be given where layers_pattern is",
+            ),
+            (
+                base().with_modules_to_save(["head", ""]),
+                "modules_to_save is a list with \"\", but it must be a list of names of modules",
+            ),
+            (
+                LoraConfig {
+                    task_type: Some("SQL".into()),
+                    ..base()
+                },
+                "task_type is \"SQL\", but it must be one of PEFT's: CAUSAL_LM, SEQ_2_SEQ_LM, \
+                 SEQ_CLS, TOKEN_CLS, QUESTION_ANS, FEATURE_EXTRACTION",
             ),
         ];
         for (config, message) in cases {
