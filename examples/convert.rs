@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anneal_examples::{
     ExampleError, device, finish, keep_freed_memory, open_model, parse_bytes, resolve_model,
 };
-use anneal_llama::{Precision, SaveDtype, SaveOptions};
+use anneal_llama::{LoadOptions, SaveDtype, SaveOptions};
 use anneal_peft::merge;
 use anneal_train::ProgressReport;
 use clap::{Parser, ValueEnum};
@@ -23,6 +23,10 @@ struct Flags {
     /// A folder with a PEFT adapter, to be merged into the weights; several add up
     #[arg(long)]
     adapter: Vec<PathBuf>,
+    /// Give a model whose head is its embedding a head of its own, before adapters are merged:
+    /// one that changes the embedding or the head alone can't be merged otherwise
+    #[arg(long)]
+    untie: bool,
     /// The folder to write, new or empty
     #[arg(long)]
     output: PathBuf,
@@ -60,9 +64,12 @@ fn run(flags: &Flags) -> Result<(), ExampleError> {
     let max_shard_bytes = parse_bytes("max-shard-size", &flags.max_shard_size)?;
     let path = resolve_model(&flags.model, ProgressReport::Auto)?;
     let adapters = flags.adapter.iter().map(PathBuf::as_path);
-    let mut loaded = open_model(&path, adapters, Precision::F32, &device::parse("cpu")?)?;
+    let options = LoadOptions::default().with_untie(flags.untie);
+    let mut loaded = open_model(&path, adapters, &options, &device::parse("cpu")?)?;
     if !flags.adapter.is_empty() {
-        loaded.model = merge(loaded.model)?;
+        let (merged, report) = merge(loaded.model)?;
+        loaded.model = merged;
+        writeln!(std::io::stderr(), "{report}").map_err(ExampleError::io("standard error"))?;
     }
     let options = SaveOptions {
         dtype: flags.dtype.into(),

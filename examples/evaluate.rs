@@ -10,7 +10,7 @@ use anneal_examples::evaluation::{describe, evaluate, write_json};
 use anneal_examples::{
     Conversation, ExampleError, PredictOptions, finish, keep_freed_memory, open_model,
 };
-use anneal_llama::Precision;
+use anneal_llama::{LoadOptions, Precision};
 use anneal_sql::Databases;
 use anneal_train::ProgressReport;
 use burn::tensor::Device;
@@ -94,7 +94,12 @@ fn ask(
     databases: &mut Databases,
     (device, precision): &(Device, Precision),
 ) -> Result<Vec<Option<String>>, ExampleError> {
-    let loaded = open_model(path, flags.adapter.as_deref(), *precision, device)?;
+    let loaded = open_model(
+        path,
+        flags.adapter.as_deref(),
+        &LoadOptions::default().with_precision(*precision),
+        device,
+    )?;
     let conversation = Conversation::new(&loaded, path, "an evaluation")?;
     let system = flags.system.clone();
     let prompt = system.map_or_else(SqlPrompt::default, |system| SqlPrompt { system });

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anneal_data::Message;
 use anneal_examples::device::Compute;
 use anneal_examples::{Conversation, ExampleError, finish, keep_freed_memory, open_model};
-use anneal_llama::{GenerateOptions, Generator, LlamaError, LoadedModel};
+use anneal_llama::{GenerateOptions, Generator, LlamaError, LoadOptions, LoadedModel};
 use clap::Parser;
 use serde::Serialize;
 
@@ -98,12 +98,18 @@ fn run(flags: &Flags) -> Result<(), ExampleError> {
     note_idle(&flags.sampling);
     let path = Path::new(&flags.model);
     let adapters = flags.adapter.iter().map(PathBuf::as_path);
-    let loaded = open_model(path, adapters, precision, &device)?;
+    let loaded = open_model(
+        path,
+        adapters,
+        &LoadOptions::default().with_precision(precision),
+        &device,
+    )?;
     let prompt_ids;
     (prompt_ids, options.end_ids) = prompt(flags, path, &loaded)?;
     if flags.max_new_tokens.is_none() {
         let free = loaded.config.context_length();
-        let free = free.saturating_sub(prompt_ids.len());
+        let taken = loaded.model.num_virtual_tokens() + prompt_ids.len();
+        let free = free.saturating_sub(taken);
         options.max_new_tokens = options.max_new_tokens.min(free).max(1);
     }
     let mut generator =

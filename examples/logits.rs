@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anneal_examples::device::Compute;
 use anneal_examples::{ExampleError, finish, keep_freed_memory, open_model, write_whole};
-use anneal_llama::{LlamaConfig, LlamaError};
+use anneal_llama::{LlamaConfig, LlamaError, LoadOptions};
 use burn::tensor::{Int, Tensor, TensorData};
 use clap::Parser;
 use safetensors::tensor::{Dtype, TensorView};
@@ -42,7 +42,12 @@ fn main() -> ExitCode {
 fn run(flags: &Flags) -> Result<(), ExampleError> {
     let (device, precision) = flags.compute.open()?;
     let adapters = flags.adapter.iter().map(PathBuf::as_path);
-    let loaded = open_model(&flags.model, adapters, precision, &device)?;
+    let loaded = open_model(
+        &flags.model,
+        adapters,
+        &LoadOptions::default().with_precision(precision),
+        &device,
+    )?;
     check(&flags.prompt_ids, &loaded.config)?;
     let ids: Vec<i64> = flags.prompt_ids.iter().map(|&id| id.into()).collect();
     let shape = [1, ids.len()];

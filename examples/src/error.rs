@@ -118,6 +118,12 @@ pub enum ExampleError {
         /// The folder.
         path: PathBuf,
     },
+    /// An output folder that holds something.
+    #[error("{path}: there is something already; give a new or empty folder as --output")]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Nothing to continue.
     #[error("{path}: no checkpoint to resume from; leave --resume out to begin")]
     NoCheckpoint {

@@ -3,6 +3,7 @@
 //! The examples themselves are one file each and hold flags and output; the
 //! work is here, so that it can be tested and called from another program.
 
+pub mod adapter;
 mod allocator;
 mod bytes;
 pub mod device;

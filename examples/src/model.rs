@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anneal_data::MicroBatch;
-use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadOptions, LoadedModel, Precision, load_with};
-use anneal_peft::{load_adapter, merge};
+use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadOptions, LoadedModel, load_with};
+use anneal_peft::{DEFAULT_ADAPTER, load_adapter_as, set_active};
 use anneal_train::{ProgressReport, TokenLoss};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -12,24 +12,29 @@ use crate::{ExampleError, resolve_model};
 
 /// Loads a model, from a path or a Hub id, and adapters onto it if any are given.
 ///
-/// Several add up, as PEFT's do that are active at once. A layer carries one:
-/// all but the last are merged into the weights, in f32, and rounded to the
-/// type of the weights.
+/// Several add up, as PEFT's do that are active at once.
 ///
 /// # Errors
-/// What [`resolve_model`], [`load_with`], [`load_adapter`] and [`merge`] refuse.
+/// What [`resolve_model`], [`load_with`], [`load_adapter_as`] and [`set_active`]
+/// refuse.
 pub fn open_model<'a>(
     model: &Path,
     adapters: impl IntoIterator<Item = &'a Path>,
-    precision: Precision,
+    options: &LoadOptions,
     device: &Device,
 ) -> Result<LoadedModel, ExampleError> {
     let path = resolve_model(model, ProgressReport::Auto)?;
-    let mut loaded = load_with(&path, &LoadOptions { precision }, device)?;
-    let mut adapters = adapters.into_iter().peekable();
-    while let Some(adapter) = adapters.next() {
-        let (model, _, report) = load_adapter(loaded.model, adapter)?;
-        if report.has_no_effect() {
+    let mut loaded = load_with(&path, options, device)?;
+    let mut names = Vec::new();
+    for (index, adapter) in adapters.into_iter().enumerate() {
+        let name = match index {
+            0 => DEFAULT_ADAPTER.to_owned(),
+            _ => format!("{DEFAULT_ADAPTER}-{}", index + 1),
+        };
+        let (model, _, report) = load_adapter_as(loaded.model, &name, adapter)?;
+        loaded.model = model;
+        names.push(name);
+        if report.has_no_effect {
             use std::io::Write;
             let _ = writeln!(
                 std::io::stderr(),
@@ -37,10 +42,10 @@ pub fn open_model<'a>(
                 adapter.display()
             );
         }
-        loaded.model = match adapters.peek() {
-            Some(_) => merge(model)?,
-            None => model,
-        };
+    }
+    if names.len() > 1 {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        loaded.model = set_active(loaded.model, &names)?;
     }
     Ok(loaded)
 }

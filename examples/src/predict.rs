@@ -106,11 +106,12 @@ impl Conversation {
         for (index, question) in questions.iter().enumerate() {
             let messages = messages(prompt, question, databases)?;
             let ids = self.prompt_ids(&messages)?;
-            if ids.len().saturating_add(new) > limit {
+            let tokens = model.num_virtual_tokens() + ids.len();
+            if tokens.saturating_add(new) > limit {
                 return Err(ExampleError::PromptTooLong {
                     index,
                     question: question.question.clone(),
-                    tokens: ids.len(),
+                    tokens,
                     new,
                     limit,
                 });

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anneal_data::BatchConfig;
-use anneal_peft::{LoraConfig, TargetModules};
+use anneal_peft::{InitLoraWeights, LoraConfig, TargetModules};
 use anneal_train::{AdamWConfig, Budget, Decay, Schedule, TrainerConfig, Warmup};
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,16 @@ pub struct GivenSettings {
     /// Dropout on the adapter's input [default: 0]
     #[arg(long)]
     pub lora_dropout: Option<f64>,
+    /// Scale by alpha / sqrt(rank) instead of alpha / rank [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    pub use_rslora: Option<bool>,
+    /// Train the lengths of the weights' columns apart from their directions (DoRA) [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    pub use_dora: Option<bool>,
+    /// How the adapter begins: true (PEFT's default), false, gaussian, pissa, pissa_niter_N or olora
+    /// [default: true]
+    #[arg(long, value_parser = init_lora_weights)]
+    pub init_lora_weights: Option<InitLoraWeights>,
     /// Layers to adapt: "all-linear", a regular expression, or names with commas between them
     /// [default: all-linear]
     #[arg(long)]
@@ -187,6 +197,9 @@ impl GivenSettings {
             lora_r,
             lora_alpha,
             lora_dropout,
+            use_rslora,
+            use_dora,
+            init_lora_weights,
             target_modules,
             hold_out_every,
             eval_questions,
@@ -234,6 +247,9 @@ impl GivenSettings {
             .with_r(self.lora_r.unwrap_or(16))
             .with_lora_alpha(self.lora_alpha.unwrap_or(32.0))
             .with_lora_dropout(self.lora_dropout.unwrap_or(0.0))
+            .with_use_rslora(self.use_rslora.unwrap_or(false))
+            .with_use_dora(self.use_dora.unwrap_or(false))
+            .with_init_lora_weights(self.init_lora_weights.unwrap_or_default())
             .with_base_model(model.to_string_lossy());
         lora.validate()?;
         let batches = BatchConfig {
@@ -289,6 +305,16 @@ fn decay(name: &str) -> Result<Decay, ExampleError> {
     }
 }
 
+/// PEFT's `true`, `false` or a name.
+fn init_lora_weights(text: &str) -> Result<InitLoraWeights, String> {
+    let value = match text {
+        "true" => true.into(),
+        "false" => false.into(),
+        name => serde_json::Value::from(name),
+    };
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
 /// `a,b` is a list of names; anything else a pattern, as in PEFT. A single name
 /// is a list of one: as a pattern it would match no whole path.
 fn targets(text: Option<&str>) -> TargetModules {
@@ -329,6 +355,47 @@ mod tests {
         );
         assert_eq!((settings.lora.lora_alpha, settings.max_length), (32.0, 384));
         assert_eq!(settings.trainer.budget.epochs, Some(1.0));
+    }
+
+    #[derive(clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        settings: GivenSettings,
+    }
+
+    #[test]
+    fn the_adapter_s_kind_is_given_by_flags_or_by_the_file() {
+        use clap::Parser;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        let text = "model = \"m\"\ndata = [\"a\"]\noutput = \"o\"\nuse_rslora = true\n\
+                    use_dora = true\ninit_lora_weights = \"pissa_niter_4\"\n";
+        std::fs::write(&path, text).unwrap();
+        let lora = |flags: &[&str]| {
+            let given = Flags::parse_from([&["finetune"], flags].concat()).settings;
+            let lora = given.beneath(Some(&path)).unwrap().resolve().unwrap().lora;
+            (lora.use_rslora, lora.use_dora, lora.init_lora_weights)
+        };
+        assert_eq!(lora(&[]), (true, true, InitLoraWeights::PissaNiter(4)));
+        let flags = [
+            "--use-rslora=false",
+            "--use-dora",
+            "--init-lora-weights",
+            "false",
+        ];
+        assert_eq!(lora(&flags), (false, true, InitLoraWeights::Random));
+
+        let wrong = ["finetune", "--init-lora-weights", "eva"];
+        let error = Flags::try_parse_from(wrong).map(|_| ()).unwrap_err();
+        let message = "init_lora_weights is \"eva\", but it must be true, false, \"gaussian\"";
+        assert!(error.to_string().contains(message), "{error}");
+        std::fs::write(&path, text.replace("pissa_niter_4", "eva")).unwrap();
+        let error = GivenSettings::default().beneath(Some(&path)).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains(message) && error.contains("line 6"),
+            "{error}"
+        );
     }
 
     #[test]

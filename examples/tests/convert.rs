@@ -4,7 +4,12 @@ mod common;
 
 use std::path::Path;
 
-use common::{assert_contains, fixture, gguf, json, refused, run_with, snapshot, succeed, text};
+use anneal_llama::load;
+use anneal_peft::{InitLoraWeights, LoraConfig, TargetModules, attach, save_adapter};
+use burn::tensor::Device;
+use common::{
+    assert_contains, fixture, gguf, json, read_json, refused, run_with, snapshot, succeed, text,
+};
 
 #[test]
 fn a_gguf_file_and_its_folder_generate_the_same() {
@@ -83,6 +88,52 @@ fn adapters_are_merged_into_what_is_written() {
     for fewer in [&adapted[..2], &adapted[..4]] {
         assert_ne!(ids(&merged), ids(fewer));
     }
+}
+
+#[test]
+fn an_adapter_of_half_a_tied_pair_is_merged_into_an_untied_model() {
+    let place = tempfile::tempdir().unwrap();
+    let in_place = |name: &str| text(place.path().join(name));
+    let (model, adapter, folder) = (
+        fixture("tiny-llama"),
+        in_place("adapter"),
+        in_place("model"),
+    );
+    let loaded = load(Path::new(&model), &Device::default()).unwrap();
+    let config = LoraConfig::new(TargetModules::names(["lm_head"]))
+        .with_r(2)
+        .with_init_lora_weights(InitLoraWeights::Random);
+    let adapted = attach(loaded.model, &config, 3).unwrap().0;
+    save_adapter(&adapted, &adapter).unwrap();
+
+    let flags = [
+        "--model",
+        &model,
+        "--adapter",
+        &adapter,
+        "--output",
+        &folder,
+    ];
+    let refusal = refused("convert", &flags);
+    assert_contains(&refusal, &["lm_head alone", "convert --untie"]);
+    assert!(!Path::new(&folder).exists());
+    succeed("convert", &[&flags[..], &["--untie"]].concat());
+    assert_eq!(
+        read_json(Path::new(&folder).join("config.json"))["tie_word_embeddings"],
+        false
+    );
+
+    let prompt = [
+        "--prompt-ids",
+        "5,9,2,77",
+        "--max-new-tokens",
+        "10",
+        "--json",
+    ];
+    let ids = |flags: &[&str]| json("generate", &[flags, &prompt].concat())["token_ids"].clone();
+    let merged = ids(&["--model", &folder]);
+    assert_eq!(merged, ids(&flags[..4]));
+    assert_ne!(merged, ids(&flags[..2]));
 }
 
 #[test]

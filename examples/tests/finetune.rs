@@ -276,6 +276,40 @@ fn an_interrupted_run_continues_to_the_same_bytes() {
 }
 
 #[test]
+fn every_kind_of_adapter_trains_and_continues() {
+    let set = Set::new();
+    let kinds = [
+        (
+            "pissa",
+            &["--init-lora-weights", "pissa", "--use-rslora"][..],
+        ),
+        ("dora", &["--use-dora", "--init-lora-weights", "gaussian"]),
+    ];
+    for (kind, flags) in kinds {
+        let run_to = |output: &str, steps: u64, more: &[&str]| {
+            let settings = as_flags(&set.quick(output, steps));
+            succeed("finetune", &with(&with(&settings, flags), more));
+        };
+        let [whole, ended] = ["whole", "ended"].map(|name| format!("{kind}-{name}"));
+        run_to(&whole, 4, &[]);
+        run_to(&ended, 2, &[]);
+        run_to(&ended, 4, &["--resume"]);
+        assert!(set.adapter(&ended) == set.adapter(&whole), "{kind}");
+        assert_eq!(set.metrics(&ended), set.metrics(&whole), "{kind}");
+
+        let config = read_json(set.path(&whole).join("adapter/adapter_config.json"));
+        let file = set.adapter(&whole);
+        let held = |name: &str| file.windows(name.len()).any(|at| at == name.as_bytes());
+        assert_eq!(config["use_dora"], kind == "dora");
+        assert_eq!(held("lora_magnitude_vector"), kind == "dora");
+        // PiSSA is saved as LoRA of twice the rank, for the base as it was.
+        let rank = if kind == "pissa" { 32 } else { 16 };
+        assert_eq!(config["r"], rank, "{kind}");
+        assert_eq!(config["use_rslora"], kind == "pissa");
+    }
+}
+
+#[test]
 fn a_file_of_settings_trains_as_flags_do() {
     let set = Set::new();
     succeed("finetune", &set.flags("flags", 3));

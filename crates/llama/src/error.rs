@@ -123,6 +123,12 @@ pub enum LlamaError {
         /// The path of the first adapted parameter.
         layer: String,
     },
+    /// A model whose head can't be made its own any more.
+    #[error("{layer} carries an adapter; untie the head first, then attach or load the adapter")]
+    Untie {
+        /// The path of the first adapted parameter.
+        layer: String,
+    },
     /// A weight that is infinite or NaN, or that a narrower type can't hold.
     #[error("{tensor} holds a value that is not finite in {dtype}; it is not saved")]
     Unsavable {
@@ -297,7 +303,7 @@ pub enum LlamaError {
     TooLong {
         /// Which prompt, from zero.
         index: usize,
-        /// Its tokens.
+        /// Its tokens, with those that prompt tuning puts in front.
         length: usize,
         /// Tokens to be generated.
         new: usize,

@@ -18,6 +18,7 @@ use crate::Positions;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Segments {
+    rows: Vec<Vec<usize>>,
     positions: Vec<usize>,
     first: FirstKeys,
 }
@@ -34,7 +35,17 @@ impl Segments {
             .flat_map(|row| first.row(row).iter().enumerate())
             .map(|(token, &first)| token - first as usize)
             .collect();
-        Self { positions, first }
+        let rows = rows.iter().map(|row| row.as_ref().to_vec()).collect();
+        Self {
+            rows,
+            positions,
+            first,
+        }
+    }
+
+    /// The lengths of each row's segments.
+    pub(crate) fn rows(&self) -> &[Vec<usize>] {
+        &self.rows
     }
 
     /// Rows and tokens of a row.

@@ -7,7 +7,7 @@
 
 use anneal_kernels::AttentionMask;
 use anneal_llama::{LlamaForCausalLM, LoadedModel, Positions, RotaryTables, load};
-use anneal_peft::{LoraConfig, TargetModules, attach, lora_gradients};
+use anneal_peft::{LoraConfig, TargetModules, adapter_gradients, attach};
 use anneal_testkit::{device, fixture_path};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Int, Tensor};
@@ -111,9 +111,12 @@ fn no_base_weight_gets_a_gradient() {
     let ids = Tensor::<2, Int>::from_ints([[5, 6, 7]], &device);
     let loss = model.token_loss(ids, int([0, 1]), int([6, 7]), &config);
     let gradients = loss.backward();
-    assert_eq!(lora_gradients(&model, &gradients).len(), 2 * 7 * 2);
+    assert_eq!(adapter_gradients(&model, &gradients).len(), 2 * 7 * 2);
     let (seen, found) = base_gradients(&model, &gradients);
     assert!(seen >= 29, "only {seen} parameters were visited");
-    let base: Vec<_> = found.iter().filter(|path| !path.contains("lora")).collect();
+    let base: Vec<_> = found
+        .iter()
+        .filter(|path| !path.contains(".adapters."))
+        .collect();
     assert!(base.is_empty(), "gradients of {base:?}");
 }

@@ -7,7 +7,7 @@
 
 use anneal_kernels::AttentionMask;
 use anneal_llama::{LoadedModel, Positions, Segments, load};
-use anneal_peft::{load_adapter, lora_gradients};
+use anneal_peft::{adapter_gradients, load_adapter};
 use anneal_testkit::{
     Fixture, LOGIT_TOLERANCE, assert_close, device, fixture_path, max_difference, unpadded,
 };
@@ -143,12 +143,14 @@ fn packed_loss_and_gradients_are_those_of_the_unpacked_batch() {
         &config,
     );
     assert_close(packed.clone().inner(), unpacked.clone().inner(), 1e-5);
-    let expected = lora_gradients(&model, &unpacked.backward());
-    let found = lora_gradients(&model, &packed.backward());
+    let expected = adapter_gradients(&model, &unpacked.backward());
+    let found = adapter_gradients(&model, &packed.backward());
     assert_eq!((found.len(), expected.len()), (42, 42));
+    let matrix = |data| Tensor::<2>::from_data(data, &anneal_testkit::device());
     for (name, expected) in expected {
+        let expected = matrix(expected);
         let largest = max_difference(expected.clone(), expected.zeros_like());
-        let relative = max_difference(found[&name].clone(), expected) / largest;
+        let relative = max_difference(matrix(found[&name].clone()), expected) / largest;
         assert!(relative < 1e-5, "{name} is off by {relative:e}");
     }
 }

@@ -7,7 +7,7 @@
 )]
 
 use anneal_llama::{GenerateOptions, LoadedModel, generate, load};
-use anneal_peft::{load_adapter, lora_gradients};
+use anneal_peft::{adapter_gradients, load_adapter};
 use anneal_testkit::{
     Fixture, LOGIT_TOLERANCE, assert_close, device, fixture_path, max_difference, unpadded,
 };
@@ -74,7 +74,7 @@ fn loss_and_adapter_gradients_equal_those_of_peft() {
         let expected = fixture.float::<1>("loss_sum", &device);
         assert_close(loss.clone().inner(), expected.inner(), 1e-5);
 
-        let gradients = lora_gradients(&model, &loss.backward());
+        let gradients = adapter_gradients(&model, &loss.backward());
         let names = fixture
             .names()
             .into_iter()
@@ -84,7 +84,10 @@ fn loss_and_adapter_gradients_equal_those_of_peft() {
         for name in names {
             let expected = fixture.float::<2>(&name, &device).inner();
             let largest = max_difference(expected.clone(), expected.zeros_like());
-            let relative = max_difference(gradients[&name].clone(), expected) / largest;
+            let relative = max_difference(
+                Tensor::from_data(gradients[&name].clone(), &expected.device()),
+                expected,
+            ) / largest;
             assert!(
                 relative < 1e-4,
                 "{adapter}: {name} is off by {relative:e} of its largest"

@@ -17,7 +17,7 @@ use anneal_llama::{
     GenerateOptions, KvCache, LlamaForCausalLM, LoadOptions, LoadedModel, Positions, Precision,
     generate, load_with,
 };
-use anneal_peft::{load_adapter, lora_gradients, lora_tensors};
+use anneal_peft::{adapter_gradients, adapter_tensors, load_adapter};
 use anneal_testkit::{
     Fixture, LOGIT_TOLERANCE, assert_close, device, fixture_path, max_difference, unpadded,
 };
@@ -158,12 +158,12 @@ fn loss_and_gradients(model: &LlamaForCausalLM, loaded: &LoadedModel) -> [Tensor
     let ids = fixture.int::<2>("input_ids", &device);
     let loss = model.token_loss(ids, int(&places), int(&targets), &loaded.config);
     assert_eq!(loss.dtype(), DType::F32);
-    let gradients = lora_gradients(model, &loss.backward());
+    let gradients = adapter_gradients(model, &loss.backward());
     assert_eq!(gradients.len(), 42);
     let rows = gradients.into_iter().map(|(name, gradient)| {
         assert_eq!(gradient.dtype(), DType::F32, "{name}");
-        let count = gradient.shape().num_elements();
-        gradient.reshape([count])
+        let count = gradient.num_elements();
+        Tensor::<2>::from_data(gradient, &anneal_testkit::device()).reshape([count])
     });
     [loss.inner(), Tensor::cat(rows.collect(), 0)]
 }
@@ -175,7 +175,7 @@ fn a_training_step_strays_no_further_than_that_of_peft() {
     let path = fixture_path("tiny-llama/adapter");
     let model = load_adapter(loaded.model.clone(), &path).unwrap().0;
     assert!(
-        lora_tensors(&model)
+        adapter_tensors(&model)
             .values()
             .all(|t| t.dtype() == DType::F32)
     );

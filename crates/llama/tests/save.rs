@@ -13,8 +13,8 @@ use anneal_llama::{
     LlamaConfig, LlamaError, LlamaForCausalLM, LoadOptions, LoadedModel, Precision, RandomWeights,
     SaveDtype, SaveOptions, load, load_with, save,
 };
-use anneal_peft::{LoraConfig, TargetModules, attach, merge};
-use anneal_testkit::{device, fixture_path, random};
+use anneal_peft::{InitLoraWeights, LoraConfig, TargetModules, attach, merge};
+use anneal_testkit::{assert_close, device, fixture_path, random};
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor};
 use safetensors::{Dtype, SafeTensors};
@@ -280,7 +280,7 @@ fn an_adapter_is_merged_first() {
     );
     assert_eq!(listing(place.path()), [""; 0]);
 
-    model = merge(model).unwrap();
+    model = merge(model).unwrap().0;
     save(&model, &loaded.config, &folder, &SaveOptions::default()).unwrap();
     assert_eq!(logits(&load(&folder, &device()).unwrap()), logits(&loaded));
 }
@@ -414,4 +414,55 @@ fn biases_and_scaled_rotary_positions_survive() {
         again.model.forward(ids, &again.config),
     );
     assert_eq!(theirs.to_data(), ours.to_data());
+}
+
+#[test]
+fn an_untied_model_is_saved_with_its_head() {
+    let options = LoadOptions::default().with_untie(true);
+    let untied = load_with(&fixture_path("tiny-llama"), &options, &device()).unwrap();
+    assert!(untied.model.lm_head.is_some() && !untied.config.tie_word_embeddings);
+    // The head multiplies the same numbers in another order.
+    let expected = Tensor::<1>::from_floats(logits(&open("tiny-llama")).as_slice(), &device());
+    let found = Tensor::<1>::from_floats(logits(&untied).as_slice(), &device());
+    assert_close(found, expected, 1e-6);
+
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("untied");
+    untied.save(&folder, &SaveOptions::default()).unwrap();
+    assert_eq!(
+        json(&folder.join("config.json"))["tie_word_embeddings"],
+        false
+    );
+    let (_, tensors) = stored(&folder);
+    let (dtype, shape, bytes) = &tensors["lm_head.weight"];
+    assert_eq!(
+        (*dtype, shape.as_slice()),
+        (Dtype::F32, [131, 42].as_slice())
+    );
+    assert_eq!(bytes, &tensors["model.embed_tokens.weight"].2);
+    let again = load(&folder, &device()).unwrap();
+    assert_eq!(logits(&again), logits(&untied));
+
+    // A model with a head of its own is what it was.
+    let own = load_with(&fixture_path("tiny-llama-untied"), &options, &device()).unwrap();
+    assert_eq!(logits(&own), logits(&open("tiny-llama-untied")));
+}
+
+#[test]
+fn the_two_halves_of_an_untied_model_change_apart() {
+    let options = LoadOptions::default().with_untie(true);
+    let mut loaded = load_with(&fixture_path("tiny-llama"), &options, &device()).unwrap();
+    let before = loaded.model.model.embed_tokens.weight.val().to_data();
+    let config = LoraConfig::new(TargetModules::names(["lm_head"]))
+        .with_r(2)
+        .with_init_lora_weights(InitLoraWeights::Random);
+    loaded.model = merge(attach(loaded.model, &config, 1).unwrap().0)
+        .unwrap()
+        .0;
+    assert_eq!(
+        loaded.model.model.embed_tokens.weight.val().to_data(),
+        before
+    );
+    let head = loaded.model.lm_head.unwrap().weight.val().transpose();
+    assert_ne!(head.to_data(), before);
 }

@@ -1,32 +1,44 @@
-//! Attaching adapters to the linear layers of any burn module.
+//! Attaching fresh adapters to any burn module.
 
-use std::collections::HashMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use burn::{
-    module::{Module, Param, Reparameterizer},
-    nn::DropoutConfig,
-    tensor::{DType, Device, Tensor, TensorData},
-};
+use burn::module::Module;
 
 use crate::{
-    AttachReport, LoraConfig, PeftError,
-    init::kaiming_uniform,
-    lora::LoraFactors,
-    select::{Plan, PlannedLayer, plan},
+    AdapterConfig, AttachReport, PeftError,
+    build::{Build, Projections},
+    init,
+    named::{check_new_name, check_unmerged},
+    plan::{Plan, Planned},
+    state::{self, Adapters, Status},
+    traverse::Anatomy,
+    values::{self, Weights},
 };
 
-/// Freezes a module and gives the layers that `config` names a fresh adapter.
+/// The name that an adapter has where none is given, as in PEFT.
+pub const DEFAULT_ADAPTER: &str = "default";
+
+/// Freezes a module and gives what `config` names a fresh adapter.
 ///
-/// `A` is drawn from `U(-1/√d_input, 1/√d_input)`, PEFT's default, and `B` is
-/// zero, so that the module computes what it did before. The values depend on
-/// `seed` and each layer's path alone. The factors are f32 on the layer's
-/// device, whatever the type of its weight. Every other parameter is frozen.
+/// The adapter is called [`DEFAULT_ADAPTER`] and is active. A fresh one changes
+/// nothing in what the module computes, whatever its initialisation (with
+/// `init_lora_weights = false` it does, as in PEFT). Its values depend on
+/// `seed` and each layer's path alone. They are f32 on the layer's device,
+/// whatever the type of its weight. Every other parameter is frozen.
 ///
 /// Any module will do. Those whose forward calls
 /// [`LinearExt::forward_adapted`](crate::LinearExt::forward_adapted) train in
 /// activation space; the others see the sum of weight and update. Layers are
 /// known by the name of their type: one of your own called `Linear` is adapted
 /// too where it has a rank-2 `weight`.
+///
+/// One thing only activation space can do: IA3 scales a layer's output with
+/// its bias, so that [`Linear::forward`](burn::nn::Linear::forward) of such a
+/// layer panics rather than leave the bias as it is.
+///
+/// A record of the adapted module holds the trained values, and not what PiSSA
+/// and OLoRA began with: load it into a module that was adapted with the same
+/// settings and seed.
 ///
 /// Attach to a module whose weights are loaded: burn's clones of a module that
 /// has not been initialised share their state, and freezing one freezes all.
@@ -60,95 +72,146 @@ use crate::{
 /// # Errors
 ///
 /// Settings out of range, a rank above a layer's own, targets that match
-/// nothing, or a layer that already carries an adapter.
+/// nothing, or a module that already carries adapters (see
+/// [`add_adapter`](crate::add_adapter)). The module given is consumed; clone
+/// it first to have it back (clones share their weights).
 pub fn attach<M: Module>(
     module: M,
-    config: &LoraConfig,
+    config: impl Into<AdapterConfig>,
     seed: u64,
 ) -> Result<(M, AttachReport), PeftError> {
-    let plan = plan(&module, config)?;
-    let mut values = Vec::with_capacity(plan.layers.len());
-    for PlannedLayer { site, rank, .. } in &plan.layers {
-        if *rank > site.d_input.min(site.d_output) {
-            return Err(PeftError::RankTooLarge {
-                path: site.path.clone(),
-                rank: *rank,
-                d_input: site.d_input,
-                d_output: site.d_output,
-            });
-        }
-        values.push(Values {
-            a: kaiming_uniform(seed, &site.path, site.d_input, *rank),
-            b: vec![0.0; rank * site.d_output],
+    let carried = state::read(&module);
+    if let Some((path, adapters)) = carried.iter().find(|(_, a)| !a.entries.is_empty()) {
+        return Err(PeftError::AlreadyAdapted {
+            path: path.clone(),
+            name: adapters.entries[0].name.clone(),
         });
     }
-    Ok(install(module, plan, values))
+    fresh(
+        module,
+        carried,
+        DEFAULT_ADAPTER,
+        config.into(),
+        seed,
+        Status::Active,
+    )
 }
 
-/// Values of one layer's factors, in row-major order.
-pub(crate) struct Values {
-    /// `A`, `[d_input, rank]`.
-    pub a: Vec<f32>,
-    /// `B`, `[rank, d_output]`.
-    pub b: Vec<f32>,
+/// Adds a fresh adapter beside those that the module carries.
+///
+/// It is inactive, as in PEFT, unless it is the first;
+/// [`set_active`](crate::set_active) switches it on.
+///
+/// # Errors
+///
+/// As [`attach`]'s, a name that is taken, empty or holds a dot, and an adapter
+/// that is merged (see [`unmerge_adapter`](crate::unmerge_adapter)).
+pub fn add_adapter<M: Module>(
+    module: M,
+    name: &str,
+    config: impl Into<AdapterConfig>,
+    seed: u64,
+) -> Result<(M, AttachReport), PeftError> {
+    let carried = state::read(&module);
+    check_new_name(&carried, name)?;
+    check_unmerged(&carried)?;
+    let first = carried.values().all(|adapters| adapters.entries.is_empty());
+    let status = if first {
+        Status::Active
+    } else {
+        Status::Inactive
+    };
+    fresh(module, carried, name, config.into(), seed, status)
 }
 
-/// Carries a plan out with one [`Values`] for each of its layers.
-pub(crate) fn install<M: Module>(module: M, plan: Plan, values: Vec<Values>) -> (M, AttachReport) {
-    debug_assert_eq!(plan.layers.len(), values.len());
-    let adapted: Vec<String> = plan.layers.iter().map(|l| l.site.path.clone()).collect();
-    let trainable_params = plan
+fn fresh<M: Module>(
+    module: M,
+    carried: BTreeMap<String, Adapters>,
+    name: &str,
+    config: AdapterConfig,
+    seed: u64,
+    status: Status,
+) -> Result<(M, AttachReport), PeftError> {
+    let plan = Plan::new(&module, &config)?;
+    plan.refuse_unknown()?;
+    let anatomy = Anatomy::of(&module);
+    let weights = Weights {
+        anatomy: &anatomy,
+        carried: &carried,
+    };
+    let values = plan
         .layers
         .iter()
-        .map(|l| l.rank * (l.site.d_input + l.site.d_output))
-        .sum();
-    let layers = plan.layers.into_iter().zip(values);
-    let layers = layers
-        .map(|(layer, values)| (format!("{}.weight", layer.site.path), (layer, values)))
-        .collect();
-    let module = module.apply_reparameterization(Install {
-        layers,
-        dropout: plan.dropout,
-    });
-    let report = AttachReport {
-        adapted,
-        unmatched: plan.unmatched,
-        trainable_params,
-        all_params: module.num_params(),
+        .map(|planned| values::fresh(planned, &config, seed, &weights))
+        .collect::<Result<Vec<_>, _>>()?;
+    let projections = projections(&config, &plan);
+    Ok(install(
+        module,
+        carried,
+        Build {
+            name: name.into(),
+            config: Arc::new(config),
+            status,
+            plan,
+            values,
+            projections,
+            freeze: true,
+        },
+    ))
+}
+
+/// VeRA's shared projections, which are the same for everybody with the key.
+pub(crate) fn projections(config: &AdapterConfig, plan: &Plan) -> Option<Projections> {
+    let AdapterConfig::Vera(vera) = config else {
+        return None;
     };
+    let [d_input, d_output] = plan.largest;
+    let (a, b) = init::vera_projections(vera.projection_prng_key, vera.r, d_input, d_output);
+    Some([
+        transposed(&a, [vera.r, d_input]),
+        transposed(&b, [d_output, vera.r]),
+    ])
+}
+
+/// A row-major matrix turned on its side.
+pub(crate) fn transposed(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
+    let order = (0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column));
+    order.map(|index| values[index]).collect()
+}
+
+/// The names in `target_modules` and `modules_to_save` that match nothing.
+fn unmatched(plan: &Plan) -> Vec<String> {
+    let unknown = plan.unknown.iter().map(|(name, _)| name);
+    plan.unmatched.iter().chain(unknown).cloned().collect()
+}
+
+/// Puts a built adapter on the module and says what it did.
+pub(crate) fn install<M: Module>(
+    module: M,
+    carried: BTreeMap<String, Adapters>,
+    build: Build,
+) -> (M, AttachReport) {
+    let copies = build.plan.layers.iter();
+    let biases = copies
+        .filter(|planned| planned.is_bias())
+        .flat_map(Planned::slots)
+        .map(|slot| slot.len())
+        .sum::<usize>();
+    let mut report = AttachReport {
+        adapted: build.plan.adapted().map(String::from).collect(),
+        unmatched: unmatched(&build.plan),
+        trainable_params: build
+            .plan
+            .layers
+            .iter()
+            .flat_map(|planned| planned.slots())
+            .filter(|slot| !slot.mirror)
+            .map(|slot| slot.len())
+            .sum(),
+        all_params: 0,
+    };
+    let module = build.install(module, carried);
+    // A trained bias is the layer's own to PEFT, and a copy here.
+    report.all_params = module.num_params() - biases;
     (module, report)
-}
-
-/// Freezes every parameter and attaches factors to the planned ones.
-struct Install {
-    /// By the path of the weight.
-    layers: HashMap<String, (PlannedLayer, Values)>,
-    dropout: f64,
-}
-
-impl Reparameterizer for Install {
-    type Reparam = LoraFactors;
-
-    fn reparameterize<const D: usize>(
-        &mut self,
-        path: &str,
-        param: Param<Tensor<D>>,
-    ) -> (Param<Tensor<D>>, Option<LoraFactors>) {
-        let device = param.lazy_device();
-        let param = param.set_require_grad(false);
-        let factors = self.layers.remove(path).map(|(layer, values)| LoraFactors {
-            a: factor(values.a, [layer.site.d_input, layer.rank], &device),
-            b: factor(values.b, [layer.rank, layer.site.d_output], &device),
-            scale: layer.scale,
-            dropout: DropoutConfig::new(self.dropout).init(),
-        });
-        (param, factors)
-    }
-}
-
-/// A trainable f32 parameter, in memory that burn keeps for parameters.
-fn factor(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Param<Tensor<2>> {
-    device.memory_persistent_allocations(TensorData::new(values, shape), |data| {
-        Param::from_tensor(Tensor::from_data(data, (device, DType::F32)))
-    })
 }

@@ -9,6 +9,11 @@ use std::collections::BTreeMap;
 
 use crate::{Bias, InitLoraWeights, LoraConfig, PeftError, TargetModules, pattern::Pattern};
 
+/// What to do where the adapter can be merged.
+pub(crate) const MERGE: &str = "merge the adapter and save the model instead";
+/// What to do where it can't.
+pub(crate) const BESIDE: &str = "save the adapter as it is, for PEFT";
+
 /// The factors of one layer, in burn's layout and row-major order.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Factors {
@@ -88,7 +93,11 @@ fn refuse(config: &LoraConfig) -> Result<(), PeftError> {
         return Ok(());
     };
     let (field, found) = refused;
-    Err(PeftError::NotBakeable { field, found })
+    Err(PeftError::NotBakeable {
+        field,
+        found,
+        advice: MERGE,
+    })
 }
 
 impl Factors {
@@ -223,8 +232,7 @@ mod tests {
             ),
         ] {
             let error = bake(&config, names(), BTreeMap::new()).unwrap_err();
-            let end = "which low-rank factors alone cannot say; merge the adapter and export \
-                       the model instead";
+            let end = format!("which low-rank factors alone cannot say; {MERGE}");
             assert_eq!(error.to_string(), format!("{start}, {end}"));
         }
     }

@@ -5,12 +5,13 @@
 
 use std::path::PathBuf;
 
-use crate::{mismatch::Mismatch, targets::TargetModules};
+use crate::{PeftType, mismatch::Mismatch, targets::TargetModules};
 
 /// A failure to attach, merge, save or load an adapter.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PeftError {
-    /// A setting of a [`LoraConfig`](crate::LoraConfig) is out of its range.
+    /// A setting is out of its range, or does not go with the others.
     #[error("{field} is {found}, but it must be {expected}")]
     InvalidSetting {
         /// The setting, by PEFT's name.
@@ -57,36 +58,135 @@ pub enum PeftError {
         /// Size of the layer's output.
         d_output: usize,
     },
-    /// The layer already carries an adapter.
-    #[error("{path} already carries an adapter; merge it first, or start from the base model")]
-    AlreadyAdapted {
+    /// `modules_to_save` names no module.
+    #[error("modules_to_save names {name:?}, which ends no module's path; the nearest are {}", nearest.join(", "))]
+    NoSuchModule {
+        /// The name.
+        name: String,
+        /// The last segments of the paths that exist, the most alike first.
+        nearest: Vec<String>,
+    },
+    /// The method works on linear layers alone.
+    #[error("{path} is an embedding, which {method} cannot adapt; leave it out of target_modules")]
+    NotLinear {
         /// The layer.
         path: String,
+        /// The method.
+        method: PeftType,
+    },
+    /// Prompt tuning needs an embedding to stand beside.
+    #[error("the module has no Embedding, so there is nothing to put virtual tokens before")]
+    NoEmbedding,
+    /// A parameter that is neither a vector nor a matrix.
+    #[error("{path} is neither a vector nor a matrix, so it cannot be trained beside an adapter")]
+    UnsupportedShape {
+        /// The parameter.
+        path: String,
+    },
+    /// The module already carries an adapter.
+    #[error(
+        "{path} already carries the adapter {name:?}; add another with add_adapter, merge it \
+         first, or start from the base model"
+    )]
+    AlreadyAdapted {
+        /// A parameter that carries it.
+        path: String,
+        /// Its name.
+        name: String,
+    },
+    /// The parameter carries a reparameterization that is not this crate's.
+    #[error(
+        "{path} carries a reparameterization of another kind, such as burn's own LoRA; \
+         materialize the module first, or start from the base model"
+    )]
+    ForeignReparameterization {
+        /// The parameter.
+        path: String,
+    },
+    /// The module carries an adapter of this name.
+    #[error(
+        "the module already carries an adapter {name:?}; remove it first, or choose another name"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The module carries no adapter of this name.
+    #[error("the module carries no adapter {name:?}; it carries {}", known.join(", "))]
+    UnknownAdapter {
+        /// The name asked for.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// The adapter's update is not a plain sum, so it stands alone.
+    #[error(
+        "the adapter {name:?} does more at {path} than add a low-rank update, so it cannot be \
+         summed with others"
+    )]
+    NotAdditive {
+        /// The adapter.
+        name: String,
+        /// Where.
+        path: String,
+    },
+    /// Factors of different ranks can't be added one by one.
+    #[error("the adapters have ranks {ranks:?} at {path}; combine them by Cat or Svd")]
+    RanksDiffer {
+        /// The layer.
+        path: String,
+        /// Their ranks.
+        ranks: Vec<usize>,
+    },
+    /// The adapter is merged into the weights.
+    #[error("the adapter {name:?} is merged into the weights; unmerge it first")]
+    Merged {
+        /// The adapter.
+        name: String,
+    },
+    /// A prompt would be merged.
+    #[error(
+        "the adapter {name:?} is a prompt of virtual tokens, which no weight can hold; keep it \
+         beside the model, or switch it off before merging"
+    )]
+    PromptMerge {
+        /// The adapter.
+        name: String,
+    },
+    /// No adapter is merged.
+    #[error("no adapter is merged into the weights")]
+    NotMerged,
+    /// Merging would change the embedding and the head together, and the
+    /// adapter changes only one of them.
+    #[error(
+        "the adapter {name:?} changes {module} alone, but {head} and {weight} are one matrix, so \
+         merging it would change both; keep the adapter beside the model, give the model a head of \
+         its own before the adapter is loaded (`untie` in anneal-llama, `convert --untie`), or train \
+         it with ensure_weight_tying"
+    )]
+    TiedHead {
+        /// The adapter.
+        name: String,
+        /// What it changes.
+        module: String,
+        /// The head.
+        head: String,
+        /// The matrix.
+        weight: String,
     },
     /// No layer of the module carries an adapter of this crate.
-    #[error("the module carries no adapter; call attach or load_adapter first")]
+    #[error("the module carries no active adapter; call attach, load_adapter or set_active first")]
     NotAdapted,
-    /// The configuration given for saving is not the one that was attached.
-    #[error("{path} carries {found}, but the configuration to be saved says {expected}")]
-    ConfigMismatch {
-        /// The layer.
-        path: String,
-        /// The adapter that it carries.
-        found: String,
-        /// The adapter by the configuration.
-        expected: String,
-    },
-    /// The adapter does more than low-rank factors can say, so that no export
-    /// of factors alone computes the same.
-    #[error(
-        "{field} is {found}, which low-rank factors alone cannot say; merge the adapter and \
-         export the model instead"
-    )]
+    /// The adapter does more than low-rank factors of linear layers can say, so
+    /// that no export of factors alone computes the same.
+    #[error("{field} is {found}, which low-rank factors alone cannot say; {advice}")]
     NotBakeable {
         /// The setting, by PEFT's name.
         field: &'static str,
         /// Its value.
         found: String,
+        /// What to do instead.
+        advice: &'static str,
     },
     /// Values that are NaN or infinite would be written or merged.
     #[error("NaN or infinite values in {}", tensors.join(", "))]

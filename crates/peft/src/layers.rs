@@ -1,34 +1,35 @@
 //! Adapting some of the layers of a stack: PEFT's `layers_to_transform`.
 //!
 //! Compared against `check_target_module_exists` in PEFT 0.21: the index is
-//! the number after the first `.name.` of the path, or after the first
-//! `pattern.` for one of `layers_pattern`; a path without an index is left alone. A path
+//! the number after the first `.name.` of the path, or after `.pattern.` for
+//! one of `layers_pattern`; a path without an index is left alone. A path
 //! that `target_modules` spells out whole is adapted whatever its index.
 
 use fancy_regex::Regex;
 use serde::{Deserialize, Deserializer};
 
-use crate::{LoraConfig, PeftError, targets::compile};
+use crate::{PeftError, targets::compile};
 
 /// Which layers of a stack a configuration adapts.
 pub(crate) struct LayerFilter<'a> {
     /// The indices that are adapted.
     indices: &'a [usize],
-    /// Expressions whose group `idx` is the index, with what was written.
+    /// Expressions whose first group is the index, with what was written.
     expressions: Vec<(Regex, &'a str)>,
 }
 
 impl<'a> LayerFilter<'a> {
     /// The filter of a configuration, if it has one.
-    pub(crate) fn new(config: &'a LoraConfig) -> Result<Option<Self>, PeftError> {
-        let indices = match config.layers_to_transform.as_deref() {
-            None | Some([]) => return Ok(None),
-            Some(indices) => indices,
-        };
-        let patterns = config.layers_pattern.as_deref().unwrap_or_default();
+    pub(crate) fn new(
+        indices: &'a [usize],
+        patterns: &'a [String],
+    ) -> Result<Option<Self>, PeftError> {
+        if indices.is_empty() {
+            return Ok(None);
+        }
         let mut expressions = Vec::new();
         for pattern in patterns {
-            let anchored = format!(r"\A(?:(?:^|.*?\.){pattern}\.(?P<idx>\d+)\.)");
+            let anchored = format!(r"\A(?:|.*?\.){pattern}\.(?P<idx>\d+)\.");
             let regex = compile("layers_pattern", pattern, &anchored)?;
             expressions.push((regex, pattern.as_str()));
         }
@@ -90,50 +91,49 @@ impl<T> From<OneOrMany<T>> for Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TargetModules;
 
-    fn admits(config: &LoraConfig, path: &str) -> bool {
-        let filter = LayerFilter::new(config).unwrap().unwrap();
+    fn admits(indices: &[usize], patterns: &[String], path: &str) -> bool {
+        let filter = LayerFilter::new(indices, patterns).unwrap().unwrap();
         filter.admits(path).unwrap()
     }
 
     #[test]
     fn the_first_number_after_a_name_is_the_layer() {
-        let config = LoraConfig::new(TargetModules::names(["q"])).with_layers_to_transform([0, 11]);
-        assert!(admits(&config, "model.layers.0.q"));
-        assert!(admits(&config, "model.layers.11.experts.3.q"));
-        assert!(!admits(&config, "model.layers.1.q"));
-        assert!(!admits(&config, "model.layers.1.experts.0.q"));
+        let admits = |path| admits(&[0, 11], &[], path);
+        assert!(admits("model.layers.0.q"));
+        assert!(admits("model.layers.11.experts.3.q"));
+        assert!(!admits("model.layers.1.q"));
+        assert!(!admits("model.layers.1.experts.0.q"));
         // PEFT wants something before the stack's own name.
-        assert!(!admits(&config, "layers.0.q"));
-        assert!(!admits(&config, "model.head.q"));
+        assert!(!admits("layers.0.q"));
+        assert!(!admits("model.head.q"));
     }
 
     #[test]
     fn a_pattern_names_the_stack() {
-        let mut config = LoraConfig::new(TargetModules::names(["q"])).with_layers_to_transform([3]);
-        config.layers_pattern = Some(vec!["h".into(), "experts".into()]);
-        assert!(admits(&config, "model.layers.1.experts.3.q"));
-        assert!(admits(&config, "model.h.3.q"));
-        assert!(!admits(&config, "model.layers.3.q"));
+        let patterns = ["h", "experts"].map(String::from);
+        let admits = |path| admits(&[3], &patterns, path);
+        assert!(admits("model.layers.1.experts.3.q"));
+        assert!(admits("model.h.3.q"));
+        // With a pattern the stack may stand first, and the first one counts.
+        assert!(admits("h.3.q"));
+        assert!(!admits("model.h.1.h.3.q"));
+        assert!(!admits("model.layers.3.q"));
     }
 
     #[test]
     fn the_first_stack_of_a_pattern_counts_wherever_it_stands() {
-        let mut config = LoraConfig::new(TargetModules::names(["q"])).with_layers_to_transform([3]);
         // A group of the expression's own is not the index.
-        config.layers_pattern = Some(vec!["(h|block)".into()]);
-        assert!(admits(&config, "h.3.q"));
-        assert!(admits(&config, "model.h.3.block.0.q"));
-        assert!(!admits(&config, "model.h.0.block.3.q"));
-        assert!(!admits(&config, "model.xh.3.q"));
+        let patterns = ["(h|block)".to_string()];
+        let admits = |path| admits(&[3], &patterns, path);
+        assert!(admits("h.3.q"));
+        assert!(admits("model.h.3.block.0.q"));
+        assert!(!admits("model.h.0.block.3.q"));
+        assert!(!admits("model.xh.3.q"));
     }
 
     #[test]
     fn no_indices_are_no_filter() {
-        let config = LoraConfig::default();
-        assert!(LayerFilter::new(&config).unwrap().is_none());
-        let config = config.with_layers_to_transform([]);
-        assert!(LayerFilter::new(&config).unwrap().is_none());
+        assert!(LayerFilter::new(&[], &[]).unwrap().is_none());
     }
 }

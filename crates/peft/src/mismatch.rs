@@ -24,11 +24,15 @@ pub struct Mismatch {
     pub mistyped: Vec<String>,
     /// Tensors that hold NaN or infinite values.
     pub non_finite: Vec<String>,
+    /// Copies of the base model's weights that are not this base model's.
+    pub other_base: Vec<String>,
+    /// Tensors of a tied head that differ from the embedding's.
+    pub untied: Vec<String>,
 }
 
 impl Mismatch {
     /// The kinds of difference with their names, in the order they are told.
-    fn kinds(&self) -> [(&'static str, &[String]); 6] {
+    fn kinds(&self) -> [(&'static str, &[String]); 8] {
         [
             ("missing", &self.missing),
             ("unexpected", &self.unexpected),
@@ -36,6 +40,11 @@ impl Mismatch {
             ("of wrong shape", &self.misshaped),
             ("of wrong type", &self.mistyped),
             ("with NaN or infinite values", &self.non_finite),
+            ("of another base model", &self.other_base),
+            (
+                "of a tied head that differ from the embedding's",
+                &self.untied,
+            ),
         ]
     }
 

@@ -55,6 +55,12 @@ impl<T: Copy> Pattern<T> {
     /// The value for this path; `field` names the setting in an error.
     pub(crate) fn get(&self, field: &'static str, path: &str) -> Result<Option<T>, PeftError> {
         for (key, value) in &self.0 {
+            if let Some(found) = plain(key, path) {
+                if found {
+                    return Ok(Some(*value));
+                }
+                continue;
+            }
             let regex = compile(field, key, &format!(r"\A(?:.*\.)?(?:{key})\z"))?;
             let found = regex.is_match(path).map_err(|source| PeftError::Pattern {
                 field,
@@ -67,6 +73,25 @@ impl<T: Copy> Pattern<T> {
         }
         Ok(None)
     }
+}
+
+/// Whether a path ends with a key that holds no sign of an expression but the
+/// dot, which stands for any one character; `None` for other keys.
+///
+/// Most keys are plain names, and hundreds of them may be asked for hundreds of
+/// paths: too often to compile each time.
+fn plain(key: &str, path: &str) -> Option<bool> {
+    let (key, path) = (key.as_bytes(), path.as_bytes());
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+    if !key.iter().all(is_name) || !path.is_ascii() {
+        return None;
+    }
+    let Some(start) = path.len().checked_sub(key.len()) else {
+        return Some(false);
+    };
+    let at_dot = start == 0 || path[start - 1] == b'.';
+    let tail = key.iter().zip(&path[start..]);
+    Some(at_dot && tail.into_iter().all(|(k, p)| *k == b'.' || k == p))
 }
 
 impl<T: Serialize> Serialize for Pattern<T> {
@@ -103,6 +128,24 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_keys_mean_what_they_mean_as_expressions() {
+        let paths = [
+            "a.b_c.q", "a.bxc.q", "xa.b_c.q", "q", "a.b_c.qq", "aab_c.q", "",
+        ];
+        for key in [
+            "q", "b_c.q", "b.c.q", "a.b_c.q", "c.q", ".q", "a-b", "aa.b_c.q",
+        ] {
+            let anchored = format!(r"\A(?:.*\.)?(?:{key})\z");
+            let regex = compile("rank_pattern", key, &anchored).unwrap();
+            for path in paths {
+                let expected = regex.is_match(path).unwrap();
+                assert_eq!(plain(key, path), Some(expected), "{key} {path}");
+            }
+        }
+        assert_eq!(plain("[qk]", "q"), None);
+    }
 
     #[test]
     fn the_first_key_in_order_wins() {

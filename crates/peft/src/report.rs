@@ -22,10 +22,12 @@ use std::fmt;
 pub struct AttachReport {
     /// Paths of the adapted layers, in the module's order.
     pub adapted: Vec<String>,
-    /// Names in `target_modules` that match no linear layer. PEFT ignores
-    /// them; so does this crate, but it says so.
+    /// Names in `target_modules` that match no layer, and in a file's
+    /// `modules_to_save` that match no module. PEFT ignores them; so does this
+    /// crate, but it says so.
     pub unmatched: Vec<String>,
-    /// Number of values that training changes.
+    /// Number of values that training changes once the adapter is active. What
+    /// an embedding and its tied head share counts once; PEFT counts it twice.
     pub trainable_params: usize,
     /// Number of values in the module, the adapter's included.
     pub all_params: usize,

@@ -48,7 +48,8 @@ impl TargetModules {
     /// Prepares the rule for matching; `field` names it in an error.
     pub(crate) fn compile(&self, field: &'static str) -> Result<Matcher<'_>, PeftError> {
         Ok(match self {
-            _ if self.is_all_linear() => Matcher::AllLinear,
+            // Elsewhere it is an expression like any other, as in PEFT.
+            _ if field == "target_modules" && self.is_all_linear() => Matcher::AllLinear,
             Self::Names(names) => Matcher::Names(names),
             Self::Pattern(pattern) => Matcher::Pattern {
                 regex: compile(field, pattern, &format!(r"\A(?:{pattern})\z"))?,

@@ -8,113 +8,135 @@ use std::collections::BTreeMap;
 
 use burn::{
     module::{Module, Param, ParamId},
-    tensor::{Gradients, Tensor},
+    tensor::{Gradients, Tensor, TensorData},
 };
 
-use crate::traverse::factors;
+use crate::{
+    AdapterLayer,
+    plan::{Field, Slot},
+    state::{self, Entry, Status},
+};
 
 /// What PEFT puts before every module path.
 pub(crate) const PREFIX: &str = "base_model.model.";
 
-/// Which of the two factors a tensor is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Factor {
-    /// `A`, named `lora_A`.
-    A,
-    /// `B`, named `lora_B`.
-    B,
+/// One of a layer's parameters.
+#[derive(Clone, Copy)]
+pub(crate) enum FieldRef<'a> {
+    /// A matrix.
+    Matrix(&'a Param<Tensor<2>>),
+    /// A vector.
+    Vector(&'a Param<Tensor<1>>),
 }
 
-impl Factor {
-    /// PEFT's name of the factor.
-    fn name(self) -> &'static str {
-        match self {
-            Self::A => "lora_A",
-            Self::B => "lora_B",
-        }
-    }
-
-    /// The name of a layer's factor in PEFT's file.
-    pub(crate) fn key(self, path: &str) -> String {
-        format!("{PREFIX}{path}.{}.weight", self.name())
-    }
-
-    /// The layer and factor that a name in a file means.
-    ///
-    /// Writers differ: the prefix may be missing, and the name of the adapter
-    /// (`default`) may stand before `weight`.
-    pub(crate) fn parse(key: &str) -> Option<(&str, Self)> {
-        let key = key.strip_prefix(PREFIX).unwrap_or(key);
-        let key = key.strip_suffix(".weight")?;
-        let key = key.strip_suffix(".default").unwrap_or(key);
-        [Self::A, Self::B].into_iter().find_map(|factor| {
-            let path = key.strip_suffix(factor.name())?.strip_suffix('.')?;
-            Some((path, factor))
+impl AdapterLayer {
+    /// The parameter that a slot of the file means.
+    pub(crate) fn field(&self, field: Field) -> Option<FieldRef<'_>> {
+        use FieldRef::{Matrix, Vector};
+        Some(match (self, field) {
+            (Self::Lora(lora), Field::A) => Matrix(&lora.a),
+            (Self::Lora(lora), Field::B) => Matrix(&lora.b),
+            (Self::Lora(lora), Field::Magnitude) => Vector(lora.magnitude.as_ref()?),
+            (Self::Vera(vera), Field::LambdaB) => Vector(&vera.lambda_b),
+            (Self::Vera(vera), Field::LambdaD) => Vector(&vera.lambda_d),
+            (Self::Ia3(ia3), Field::Scales) => Vector(&ia3.scales),
+            (Self::Replacement(replacement), Field::Value) => Matrix(&replacement.value),
+            (Self::Prompt(prompt), Field::Embeddings) => Matrix(&prompt.embeddings),
+            _ => return None,
         })
     }
 }
 
-/// The adapter's values by PEFT's tensor names, in PEFT's layout: `lora_A`
-/// `[rank, d_input]`, `lora_B` `[d_output, rank]`, without autodiff.
-///
-/// Empty where the module carries no adapter.
-pub fn lora_tensors<M: Module>(module: &M) -> BTreeMap<String, Tensor<2>> {
-    by_key(module, |param| {
-        Some(param.val().without_autodiff().transpose())
-    })
+impl FieldRef<'_> {
+    /// burn's id of the parameter.
+    pub(crate) fn id(self) -> ParamId {
+        match self {
+            Self::Matrix(param) => param.id,
+            Self::Vector(param) => param.id,
+        }
+    }
+
+    /// The values as the file lays them out.
+    pub(crate) fn data(self, slot: &Slot) -> TensorData {
+        match self {
+            Self::Matrix(param) => laid_out(param.val().without_autodiff(), slot),
+            Self::Vector(param) => shaped(param.val().without_autodiff().into_data(), slot),
+        }
+    }
+
+    /// The gradients likewise; `None` where the parameter took no part.
+    fn gradient(self, slot: &Slot, grads: &Gradients) -> Option<TensorData> {
+        Some(match self {
+            Self::Matrix(param) => laid_out(param.val().grad(grads)?, slot),
+            Self::Vector(param) => shaped(param.val().grad(grads)?.into_data(), slot),
+        })
+    }
 }
 
-/// The adapter's gradients by PEFT's tensor names, in PEFT's layout, as
-/// [`lora_tensors`] gives the values.
-///
-/// A factor that took no part in the backward pass is absent.
-pub fn lora_gradients<M: Module>(module: &M, grads: &Gradients) -> BTreeMap<String, Tensor<2>> {
-    by_key(module, |param| Some(param.val().grad(grads)?.transpose()))
+fn laid_out(matrix: Tensor<2>, slot: &Slot) -> TensorData {
+    let matrix = if slot.transpose {
+        matrix.transpose()
+    } else {
+        matrix
+    };
+    shaped(matrix.into_data(), slot)
 }
 
-/// burn's id of each factor by PEFT's tensor names, for whoever keeps
+fn shaped(data: TensorData, slot: &Slot) -> TensorData {
+    let values: Vec<f32> = data.convert::<f32>().iter::<f32>().collect();
+    TensorData::new(values, slot.shape.clone())
+}
+
+/// The active adapters' values by PEFT's tensor names, in PEFT's layout and
+/// f32: `lora_A` `[rank, d_input]`, `lora_B` `[d_output, rank]` and so on.
+///
+/// Empty where no adapter is active. Where several are, a tensor that more
+/// than one has is the last one's by name; see [`adapter_tensors_of`].
+pub fn adapter_tensors<M: Module>(module: &M) -> BTreeMap<String, TensorData> {
+    by_key(module, is_active, |field, slot| Some(field.data(slot)))
+}
+
+/// The values of one adapter, active or not, as [`adapter_tensors`] gives them;
+/// empty where there is none of the name.
+pub fn adapter_tensors_of<M: Module>(module: &M, name: &str) -> BTreeMap<String, TensorData> {
+    let named = |entry: &Entry| entry.name == name;
+    by_key(module, named, |field, slot| Some(field.data(slot)))
+}
+
+/// The active adapters' gradients by PEFT's tensor names, in PEFT's layout, as
+/// [`adapter_tensors`] gives the values.
+///
+/// A tensor that took no part in the backward pass is absent.
+pub fn adapter_gradients<M: Module>(module: &M, grads: &Gradients) -> BTreeMap<String, TensorData> {
+    by_key(module, is_active, |field, slot| field.gradient(slot, grads))
+}
+
+/// burn's id of each trained tensor by PEFT's names, for whoever keeps
 /// gradients or optimiser state by id.
-pub fn lora_param_ids<M: Module>(module: &M) -> BTreeMap<String, ParamId> {
-    by_key(module, |param| Some(param.id))
+pub fn adapter_param_ids<M: Module>(module: &M) -> BTreeMap<String, ParamId> {
+    by_key(module, is_active, |field, _| Some(field.id()))
 }
 
-/// Asks every factor for a value.
+fn is_active(entry: &Entry) -> bool {
+    entry.status == Status::Active
+}
+
+/// Asks every chosen tensor for a value.
 fn by_key<M: Module, T>(
     module: &M,
-    value: impl Fn(&Param<Tensor<2>>) -> Option<T>,
+    chosen: impl Fn(&Entry) -> bool,
+    value: impl Fn(FieldRef<'_>, &Slot) -> Option<T>,
 ) -> BTreeMap<String, T> {
     let mut found = BTreeMap::new();
-    for (path, factors) in factors(module) {
-        for (factor, param) in [(Factor::A, &factors.a), (Factor::B, &factors.b)] {
-            if let Some(value) = value(param) {
-                found.insert(factor.key(&path), value);
+    for adapters in state::read(module).into_values() {
+        for entry in adapters.entries.iter().filter(|entry| chosen(entry)) {
+            for slot in entry.slots.iter().filter(|slot| !slot.mirror) {
+                let field = entry.layer.field(slot.field);
+                if let Some(value) = field.and_then(|field| value(field, slot)) {
+                    found.insert(slot.key.clone(), value);
+                }
             }
         }
     }
     found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_every_writer_are_understood() {
-        let path = "model.layers.0.self_attn.q_proj";
-        for key in [
-            Factor::B.key(path),
-            format!("{path}.lora_B.weight"),
-            format!("base_model.model.{path}.lora_B.default.weight"),
-        ] {
-            assert_eq!(Factor::parse(&key), Some((path, Factor::B)), "{key}");
-        }
-        for key in [
-            "model.lora_A.other.weight",
-            "model.q_proj.lora_B.bias",
-            "model.q_proj.weight",
-            "lora_A.weight",
-        ] {
-            assert_eq!(Factor::parse(key), None, "{key}");
-        }
-    }
 }

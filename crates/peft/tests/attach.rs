@@ -4,8 +4,8 @@
 mod common;
 
 use anneal_peft::{
-    LoraConfig, LoraFactors, Pattern, PeftError, TargetModules, attach, lora_param_ids,
-    lora_tensors,
+    LoraConfig, Pattern, PeftError, TargetModules, adapter_param_ids, adapter_tensors, attach,
+    remove_adapter,
 };
 use anneal_testkit::{assert_close, device, random};
 use burn::{
@@ -13,7 +13,7 @@ use burn::{
     nn::{Embedding, EmbeddingConfig, Linear, LinearConfig},
     tensor::Tensor,
 };
-use common::{Mlp, TinyLlama, config};
+use common::{Mlp, TinyLlama, config, lora};
 
 /// The adapted paths of a fresh [`TinyLlama`].
 fn adapted_paths(config: &LoraConfig) -> Vec<String> {
@@ -31,7 +31,7 @@ fn message(config: &LoraConfig) -> String {
 
 #[test]
 fn the_report_counts_what_is_trained() {
-    let (net, report) = attach(Mlp::new(&device()), &config(), 0).unwrap();
+    let (net, report) = attach(Mlp::new(&device()), config(), 0).unwrap();
     assert_eq!(report.adapted, ["up", "down"]);
     assert!(report.unmatched.is_empty());
     let trainable = 3 * (7 + 11) + 3 * (11 + 5);
@@ -50,7 +50,7 @@ fn a_fresh_adapter_changes_nothing() {
     let net = Mlp::new(&device());
     let x = random([4, 7], 1.0, 3, &device());
     let before = net.forward(x.clone());
-    let (net, _) = attach(net, &config(), 0).unwrap();
+    let (net, _) = attach(net, config(), 0).unwrap();
     assert_close(net.forward_adapted(x.clone()), before.clone(), 0.0);
     assert_close(net.forward(x), before, 0.0);
 }
@@ -102,9 +102,10 @@ fn all_linear_spares_the_output_embedding_and_other_types() {
         maybe: Some(LinearConfig::new(4, 6).init(&device)),
         lm_head: LinearConfig::new(6, 9).init(&device),
     };
-    let (net, report) = attach(net, &LoraConfig::default().with_r(2), 0).unwrap();
+    let (net, report) = attach(net, LoraConfig::default().with_r(2), 0).unwrap();
     assert_eq!(report.adapted, ["maybe"]);
     assert!(!net.lm_head.weight.is_require_grad());
+    let net = remove_adapter(net, "default").unwrap();
     let explicit = LoraConfig::new(TargetModules::names(["lm_head"])).with_r(2);
     assert_eq!(attach(net, &explicit, 0).unwrap().1.adapted, ["lm_head"]);
 }
@@ -116,7 +117,7 @@ fn patterns_change_ranks_and_scales_of_single_layers() {
         .with_alpha_pattern(Pattern::new([("up", 9.0)]));
     let (net, _) = attach(Mlp::new(&device()), &config, 0).unwrap();
     let factors = |linear: &Linear| {
-        let lora = linear.weight.reparameterization::<LoraFactors>().unwrap();
+        let lora = lora(linear);
         (lora.a.dims(), lora.b.dims(), lora.scale)
     };
     assert_eq!(factors(&net.up), ([7, 3], [3, 11], 3.0));
@@ -142,36 +143,35 @@ fn values_depend_on_seed_and_path_alone() {
     let config = LoraConfig::default().with_r(3);
     let (net, _) = attach(Mlp::new(&device), &config, 5).unwrap();
     let (shuffled, _) = attach(shuffled, &config, 5).unwrap();
-    let (net, shuffled) = (lora_tensors(&net), lora_tensors(&shuffled));
+    let (net, shuffled) = (adapter_tensors(&net), adapter_tensors(&shuffled));
     for layer in ["up", "down"] {
         let name = format!("base_model.model.{layer}.lora_A.weight");
-        assert_close(net[&name].clone(), shuffled[&name].clone(), 0.0);
+        assert_eq!(net[&name], shuffled[&name]);
     }
     let (reseeded, _) = attach(Mlp::new(&device), &config, 6).unwrap();
     let name = "base_model.model.up.lora_A.weight";
-    let reseeded = lora_tensors(&reseeded)[name].to_data();
-    assert_ne!(net[name].to_data(), reseeded);
+    assert_ne!(net[name], adapter_tensors(&reseeded)[name]);
 }
 
 #[test]
 fn names_and_layout_are_pefts() {
-    let (net, _) = attach(Mlp::new(&device()), &config(), 0).unwrap();
-    let shapes: Vec<_> = lora_tensors(&net)
+    let (net, _) = attach(Mlp::new(&device()), config(), 0).unwrap();
+    let shapes: Vec<_> = adapter_tensors(&net)
         .into_iter()
-        .map(|(name, tensor)| (name, tensor.dims()))
+        .map(|(name, tensor)| (name, tensor.shape().to_vec()))
         .collect();
     let name = |s: &str| format!("base_model.model.{s}.weight");
     assert_eq!(
         shapes,
         [
-            (name("down.lora_A"), [3, 11]),
-            (name("down.lora_B"), [5, 3]),
-            (name("up.lora_A"), [3, 7]),
-            (name("up.lora_B"), [11, 3]),
+            (name("down.lora_A"), vec![3, 11]),
+            (name("down.lora_B"), vec![5, 3]),
+            (name("up.lora_A"), vec![3, 7]),
+            (name("up.lora_B"), vec![11, 3]),
         ]
     );
-    let lora = net.up.weight.reparameterization::<LoraFactors>().unwrap();
-    assert_eq!(lora_param_ids(&net)[&name("up.lora_B")], lora.b.id);
+    let lora = lora(&net.up);
+    assert_eq!(adapter_param_ids(&net)[&name("up.lora_B")], lora.b.id);
 }
 
 #[test]
@@ -196,15 +196,15 @@ fn impossible_requests_are_refused() {
         "down maps 11 features to 5, so an adapter of rank 6 is wider than the layer; \
          use a rank of at most 5"
     );
-    let (net, _) = attach(Mlp::new(&device()), &config(), 0).unwrap();
-    let error = attach(net, &config(), 0).unwrap_err();
-    assert!(matches!(error, PeftError::AlreadyAdapted { path } if path == "up"));
+    let (net, _) = attach(Mlp::new(&device()), config(), 0).unwrap();
+    let error = attach(net, config(), 0).unwrap_err();
+    assert!(matches!(error, PeftError::AlreadyAdapted { path, .. } if path == "down.weight"));
 
     #[derive(Module, Debug)]
-    struct NoLinear {
-        embed: Embedding,
+    struct Bare {
+        scale: Param<Tensor<2>>,
     }
-    let embed = EmbeddingConfig::new(3, 4).init(&device());
-    let error = attach(NoLinear { embed }, &config(), 0).unwrap_err();
-    assert!(matches!(error, PeftError::NoLinear));
+    let scale = Param::from_tensor(Tensor::ones([3, 4], &device()));
+    let error = attach(Bare { scale }, config(), 0).unwrap_err();
+    assert!(matches!(error, PeftError::NoLinear), "{error}");
 }

@@ -81,7 +81,7 @@ pub fn finetune(
         None => run.measure("before", &model)?,
     };
     let (model, trainer) = run.train(model, &batches, from.as_deref())?;
-    save_adapter(&model, &run.settings.lora, output.join("adapter"))?;
+    save_adapter(&model, output.join("adapter"))?;
     let after = run.measure("after", &model)?;
     let metrics = read_metrics(&output.join("metrics.jsonl"))?;
     let tokens: u64 = metrics.iter().map(|step| step.tokens).sum();

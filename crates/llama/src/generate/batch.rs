@@ -9,9 +9,12 @@
 //! slot: what lies before a shorter prompt is hidden from attention. A new token
 //! of every row goes to the next slot. Positions are each row's own, so a row's
 //! numbers are those it would have alone.
+//!
+//! Where prompt tuning is active, its virtual tokens are read in front of every
+//! prompt, and nobody but this file sees them.
 
 use anneal_kernels::{AttentionMask, FirstKeys};
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::{KvCache, LlamaConfig, LlamaForCausalLM, Positions, Segments};
 
@@ -28,9 +31,11 @@ pub(super) struct Batch<'a> {
     config: &'a LlamaConfig,
     device: &'a Device,
     cache: KvCache,
+    /// What is read in front of every prompt.
+    prefix: Vec<u32>,
     /// Which prompt each row of the cache belongs to.
     rows: Vec<usize>,
-    /// Each row's prompt length.
+    /// Each row's prompt length, the prefix included.
     lengths: Vec<usize>,
     /// The longest prompt: where new tokens begin in the cache.
     width: usize,
@@ -42,19 +47,23 @@ impl<'a> Batch<'a> {
     /// Places for all prompts, and for `max_new_tokens` behind the longest as
     /// they are needed.
     pub(super) fn new(
+        model: &LlamaForCausalLM,
         prompts: &[Vec<u32>],
         config: &'a LlamaConfig,
         max_new_tokens: usize,
-        (device, dtype): (&'a Device, DType),
+        device: &'a Device,
     ) -> Self {
-        let lengths: Vec<usize> = prompts.iter().map(Vec::len).collect();
+        let prefix: Vec<u32> = model.model.virtual_ids().collect();
+        let lengths = prompts.iter().map(|prompt| prefix.len() + prompt.len());
+        let lengths: Vec<usize> = lengths.collect();
         let width = lengths.iter().copied().max().unwrap_or(0);
         let capacity = width + max_new_tokens.min(PLACES);
-        let cache = KvCache::new(config, prompts.len(), capacity, (device, dtype));
+        let cache = KvCache::new(config, prompts.len(), capacity, (device, model.dtype()));
         Self {
             config,
             device,
             cache,
+            prefix,
             rows: (0..prompts.len()).collect(),
             lengths,
             width,
@@ -73,6 +82,10 @@ impl<'a> Batch<'a> {
         model: &LlamaForCausalLM,
         prompts: &[Vec<u32>],
     ) -> Tensor<2> {
+        let prompts = prompts
+            .iter()
+            .map(|prompt| [&self.prefix[..], prompt].concat());
+        let prompts: Vec<Vec<u32>> = prompts.collect();
         let mut states = Vec::new();
         let mut first = 0;
         while first < prompts.len() {

@@ -16,6 +16,9 @@ type MakeProcessor<'a> = dyn Fn(usize) -> Box<dyn LogitsProcessor + 'a> + 'a;
 
 /// Continues prompts: options, a tokenizer if text is wanted, processors.
 ///
+/// Where prompt tuning is active on the model, its virtual tokens are read in
+/// front of each prompt; they count as positions, and no processor sees them.
+///
 /// The model should be without gradient recording
 /// ([`valid`](burn::module::Module::valid)): a graph would grow with every token.
 ///
@@ -152,13 +155,14 @@ impl<'a> Generator<'a> {
         if self.tokenizer.is_none() && !options.stop.is_empty() {
             return Err(LlamaError::StopWithoutTokenizer);
         }
-        options.check_prompts(prompts, self.config)?;
+        let virtual_tokens = self.model.num_virtual_tokens();
+        options.check_prompts(prompts, virtual_tokens, self.config)?;
         let rows = prompts.iter().enumerate();
         let rows = rows.map(|(index, prompt)| self.row(index, prompt));
         let rows = rows.collect::<Result<_, _>>()?;
         let new = options.max_new_tokens;
         let batch = (!prompts.is_empty())
-            .then(|| Batch::new(prompts, self.config, new, (self.device, self.model.dtype())));
+            .then(|| Batch::new(self.model, prompts, self.config, new, self.device));
         Ok(TokenStream::new(self.model, options, rows, batch))
     }
 

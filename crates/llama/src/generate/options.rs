@@ -106,10 +106,12 @@ impl GenerateOptions {
         Ok(())
     }
 
-    /// Whether each prompt can be read and continued.
+    /// Whether each prompt can be read, behind the virtual tokens, and
+    /// continued.
     pub(super) fn check_prompts(
         &self,
         prompts: &[Vec<u32>],
+        virtual_tokens: usize,
         config: &LlamaConfig,
     ) -> Result<(), LlamaError> {
         let (new, limit) = (self.max_new_tokens, config.context_length());
@@ -124,7 +126,7 @@ impl GenerateOptions {
                     last: config.vocab_size - 1,
                 });
             }
-            let length = prompt.len();
+            let length = virtual_tokens + prompt.len();
             if length.saturating_add(new) > limit {
                 return Err(LlamaError::TooLong {
                     index,

@@ -36,17 +36,26 @@ pub struct LoadedModel {
     pub end_ids: Vec<u32>,
 }
 
-/// How a model is loaded; the default is f32.
+/// How a model is loaded; the default is f32, as the files have it.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     /// The type of weights and activations, whatever the files hold.
     pub precision: Precision,
+    /// Gives a model whose head is its embedding a head of its own
+    /// ([`LoadedModel::untie`]).
+    pub untie: bool,
 }
 
 impl LoadOptions {
     /// With the precision given.
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
+        self
+    }
+
+    /// With a head of its own, or as the files have it.
+    pub fn with_untie(mut self, untie: bool) -> Self {
+        self.untie = untie;
         self
     }
 }
@@ -88,5 +97,8 @@ pub fn load_with(
         });
     }
     loaded.tokenizer = loaded.tokenizer.map(|t| t.with_embedding_rows(rows));
+    if options.untie {
+        return loaded.untie();
+    }
     Ok(loaded)
 }

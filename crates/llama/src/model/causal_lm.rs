@@ -1,6 +1,6 @@
 //! The whole model: hidden states, and a head that a loss can avoid.
 
-use anneal_peft::LoraFactors;
+use anneal_peft::{Adapters, Effect, TiedHead, tied_update, tied_weight};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{DType, Device, Int, Tensor};
@@ -34,6 +34,8 @@ pub struct LlamaForCausalLM {
     pub model: LlamaModel,
     /// `hidden_size → vocab_size`; absent where the embedding serves as head.
     pub lm_head: Option<Linear>,
+    /// Says where the head is if it has no matrix of its own.
+    pub tied_head: TiedHead,
 }
 
 impl LlamaForCausalLM {
@@ -71,12 +73,20 @@ impl LlamaForCausalLM {
         let lm_head = (!config.tie_word_embeddings)
             .then(|| builder.linear("lm_head", config.hidden_size, config.vocab_size, false));
         builder.finish(config.tie_word_embeddings)?;
-        Ok(Self { model, lm_head })
+        let tied_head = match lm_head {
+            Some(_) => TiedHead::untied(),
+            None => TiedHead::new("lm_head", "model.embed_tokens.weight"),
+        };
+        Ok(Self {
+            model,
+            lm_head,
+            tied_head,
+        })
     }
 
     /// The type of the weights and activations, and of a cache for them.
     pub fn dtype(&self) -> DType {
-        self.model.embed_tokens.weight.val().dtype()
+        self.model.embed_tokens.weight.base().dtype()
     }
 
     /// The head: hidden states to logits, in f32 whatever the model's type. A
@@ -86,12 +96,26 @@ impl LlamaForCausalLM {
     /// # Shapes
     /// `[.., hidden_size]` to `[.., vocab_size]`
     pub fn logits<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
-        match &self.lm_head {
-            Some(head) if head.weight.reparameterization::<LoraFactors>().is_some() => {
-                project(head, hidden).cast(DType::F32)
-            }
-            Some(head) => anneal_kernels::logits(hidden, head.weight.val().transpose()),
-            None => anneal_kernels::logits(hidden, self.model.embed_tokens.weight.val()),
+        let Some(head) = &self.lm_head else {
+            return self.tied_logits(hidden);
+        };
+        let adapters = head.weight.reparameterization::<Adapters>();
+        match adapters.map_or(Effect::None, Adapters::effect) {
+            Effect::None => anneal_kernels::logits(hidden, head.weight.val().transpose()),
+            _ => project(head, hidden).cast(DType::F32),
+        }
+    }
+
+    /// The logits where the embedding is the head.
+    fn tied_logits<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
+        let embedding = &self.model.embed_tokens.weight;
+        let logits = anneal_kernels::logits(hidden.clone(), tied_weight(embedding));
+        let dims = logits.dims();
+        let width = hidden.dims()[D - 1];
+        let rows = hidden.shape().num_elements() / width;
+        match tied_update(embedding, hidden.reshape([rows, width])) {
+            Some(update) => logits + update.reshape(dims),
+            None => logits,
         }
     }
 

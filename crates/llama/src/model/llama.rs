@@ -41,6 +41,8 @@ impl LlamaModel {
         }
     }
 
+    /// Ids may be [virtual](LlamaModel::virtual_ids); nothing is put in front.
+    ///
     /// # Shapes
     /// - `input_ids`: `[batch, length]`
     /// - result: `[batch, length, hidden_size]`, normalised
@@ -51,7 +53,7 @@ impl LlamaModel {
         mask: &AttentionMask,
         mut cache: Option<&mut KvCache>,
     ) -> Tensor<3> {
-        let mut x = self.embed_tokens.forward(input_ids);
+        let mut x = self.embed(input_ids);
         for (index, layer) in self.layers.iter().enumerate() {
             let cache = cache.as_deref_mut().map(|cache| cache.layer(index));
             x = layer.forward(x, tables, mask, cache);

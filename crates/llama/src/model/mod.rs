@@ -6,10 +6,12 @@ mod layer;
 mod llama;
 mod mlp;
 mod projection;
+mod prompt;
 mod rms_norm;
 mod rotary;
 mod states;
 mod token_loss;
+mod untie;
 
 pub use attention::Attention;
 pub use causal_lm::LlamaForCausalLM;

@@ -1,7 +1,7 @@
 //! A linear layer with or without an adapter, by the cheapest way there is.
 
 use anneal_kernels::{self as kernels, lora_linear};
-use anneal_peft::{LinearExt, LoraFactors};
+use anneal_peft::{Adapters, Effect, LinearExt};
 use burn::nn::Linear;
 use burn::tensor::{DType, Tensor};
 
@@ -11,15 +11,75 @@ use burn::tensor::{DType, Tensor};
 /// update in place, any other `forward_adapted`; both compute the same.
 pub(super) fn project<const D: usize>(linear: &Linear, x: Tensor<D>) -> Tensor<D> {
     let plain = linear.bias.is_none() && x.dtype() == DType::F32;
-    match linear.weight.reparameterization::<LoraFactors>() {
-        Some(factors) if plain && factors.dropout.prob == 0.0 => {
+    let adapters = linear.weight.reparameterization::<Adapters>();
+    match adapters.map_or(Effect::None, Adapters::effect) {
+        Effect::Lora(lora) if plain => {
             let weight = linear.weight.base();
-            lora_linear(x, weight, factors.a.val(), factors.b.val(), factors.scale)
+            lora_linear(x, weight, lora.a.val(), lora.b.val(), lora.scale)
         }
-        Some(_) => linear.forward_adapted(x),
-        None => {
+        Effect::Lora(_) | Effect::Other => linear.forward_adapted(x),
+        Effect::None => {
             let bias = linear.bias.as_ref().map(|bias| bias.val());
             kernels::linear(x, linear.weight.val(), bias)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anneal_peft::{InitLoraWeights, LoraConfig, TargetModules, adapter_gradients, attach};
+    use anneal_testkit::{assert_close, device, random};
+    use burn::module::Module;
+    use burn::nn::LinearConfig;
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[derive(Module, Debug)]
+    struct Net {
+        proj: Linear,
+    }
+
+    /// A layer without bias that carries one plain adapter.
+    fn net(device: &Device) -> Net {
+        let proj = LinearConfig::new(10, 7).with_bias(false).init(device);
+        let config = LoraConfig::new(TargetModules::names(["proj"]))
+            .with_r(3)
+            .with_lora_alpha(5.0)
+            .with_init_lora_weights(InitLoraWeights::Random);
+        attach(Net { proj }, &config, 4).unwrap().0
+    }
+
+    #[test]
+    fn the_kernel_and_the_extension_agree_in_outputs_and_gradients() {
+        let device = device().autodiff();
+        let net = net(&device);
+        let adapters = net.proj.weight.reparameterization::<Adapters>();
+        assert!(matches!(adapters.unwrap().effect(), Effect::Lora(_)));
+        let weights = random::<3>([2, 4, 7], 1.0, 2, &device);
+        let run = |forward: &dyn Fn(Tensor<3>) -> Tensor<3>| {
+            let x = random::<3>([2, 4, 10], 1.0, 1, &device).require_grad();
+            let y = forward(x.clone());
+            let gradients = (y.clone() * weights.clone()).sum().backward();
+            assert!(net.proj.weight.base().grad(&gradients).is_none());
+            let of_x = x.grad(&gradients).unwrap();
+            (y.inner(), of_x, adapter_gradients(&net, &gradients))
+        };
+        let (y, of_x, of_factors) = run(&|x| project(&net.proj, x));
+        assert_eq!(of_factors.len(), 2);
+        for forward in [
+            (&|x| net.proj.forward_adapted(x)) as &dyn Fn(Tensor<3>) -> Tensor<3>,
+            &|x| net.proj.forward(x),
+        ] {
+            let (other_y, other_x, other_factors) = run(forward);
+            assert_close(y.clone(), other_y, 1e-5);
+            assert_close(of_x.clone(), other_x, 1e-5);
+            for (key, gradient) in &of_factors {
+                let plain = anneal_testkit::device();
+                let matrix = |data| Tensor::<2>::from_data(data, &plain);
+                let other = matrix(other_factors[key].clone());
+                assert_close(matrix(gradient.clone()), other, 1e-5);
+            }
         }
     }
 }

@@ -1,4 +1,7 @@
 //! Token ids to hidden states, for every way a batch can be laid out.
+//!
+//! An active prompt (prompt tuning) stands in front of every text here, or of
+//! every segment of one; its own states are left out of the results.
 
 use anneal_kernels::AttentionMask;
 use burn::tensor::{Int, Tensor, assert_shape};
@@ -16,6 +19,9 @@ impl LlamaForCausalLM {
     /// - `input_ids`: `[batch, length]`
     /// - result: `[batch, length, hidden_size]`
     pub fn hidden_states(&self, input_ids: Tensor<2, Int>, config: &LlamaConfig) -> Tensor<3> {
+        if self.num_virtual_tokens() > 0 {
+            return self.prompted_states(input_ids, config);
+        }
         let [_, length] = input_ids.dims();
         let range = Positions::Range { start: 0, length };
         self.hidden_states_at(input_ids, range, &AttentionMask::Causal, config)
@@ -40,10 +46,17 @@ impl LlamaForCausalLM {
     ) -> Tensor<3> {
         let [batch, length] = segments.dims();
         assert_shape!(input_ids, [batch, length]);
+        if self.num_virtual_tokens() > 0 {
+            return self.prompted_states_packed(input_ids, segments, config);
+        }
         self.hidden_states_at(input_ids, segments.positions(), &segments.mask(), config)
     }
 
     /// The states of tokens at the positions given, under the mask given.
+    ///
+    /// The tokens are all that there are: where prompt tuning is active, the
+    /// caller puts [`virtual_ids`](crate::LlamaModel::virtual_ids) in front of
+    /// each text, and they have positions and places in the mask.
     ///
     /// # Shapes
     /// As [`LlamaForCausalLM::hidden_states`].

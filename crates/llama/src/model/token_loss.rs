@@ -1,5 +1,7 @@
 //! The loss of the trained tokens, without the logits of the others.
 
+use anneal_peft::{Adapters, Effect, tied_is_updated, tied_weight};
+use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
 
 use super::LlamaForCausalLM;
@@ -51,14 +53,31 @@ impl LlamaForCausalLM {
     ) -> Tensor<1> {
         let [batch, length, width] = hidden.dims();
         let trained = hidden.reshape([batch * length, width]).select(0, places);
-        anneal_kernels::linear_cross_entropy(trained, self.head_weight(), targets)
+        match self.plain_head() {
+            Some(weight) => anneal_kernels::linear_cross_entropy(trained, weight, targets),
+            // An adapted head has its own way from states to logits.
+            None => {
+                let [n] = targets.dims();
+                let logits = log_softmax(self.logits(trained), 1);
+                let chosen = logits.gather(1, targets.reshape([n, 1]));
+                chosen.sum().neg()
+            }
+        }
     }
 
-    /// `[vocab_size, hidden_size]`, with an adapter of the head composed in.
-    fn head_weight(&self) -> Tensor<2> {
+    /// `[vocab_size, hidden_size]`, where the head is nothing but this matrix.
+    fn plain_head(&self) -> Option<Tensor<2>> {
+        let embedding = &self.model.embed_tokens.weight;
         match &self.lm_head {
-            Some(head) => head.weight.val().transpose(),
-            None => self.model.embed_tokens.weight.val(),
+            Some(head) => {
+                let adapters = head.weight.reparameterization::<Adapters>();
+                match adapters.map_or(Effect::None, Adapters::effect) {
+                    Effect::None => Some(head.weight.base().transpose()),
+                    _ => None,
+                }
+            }
+            None if tied_is_updated(embedding) => None,
+            None => Some(tied_weight(embedding)),
         }
     }
 }

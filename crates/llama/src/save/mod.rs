@@ -14,6 +14,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 pub use options::{SaveDtype, SaveOptions};
+pub(crate) use tensors::first_adapted;
 
 use serde::Serialize;
 

@@ -26,6 +26,13 @@ impl LazyTensor {
     }
 }
 
+/// The path of the first parameter that carries an adapter.
+pub(crate) fn first_adapted(model: &LlamaForCausalLM) -> Option<String> {
+    let mut collector = Collector::default();
+    model.visit(&mut collector);
+    collector.adapted
+}
+
 /// Every parameter in the order of the model. An adapter would be lost, so it
 /// is an error.
 pub(super) fn tensors(model: &LlamaForCausalLM) -> Result<Vec<LazyTensor>, LlamaError> {

@@ -146,6 +146,8 @@ impl LoraConfig {
             .chain(ranks.map(|rank| ("rank_pattern", rank)))
         {
             check(rank >= 1, field, rank, "at least 1")?;
+            // No layer is as wide, and twice it is still a number.
+            check(rank <= 1 << 24, field, rank, "at most 16777216")?;
         }
         let alphas = self.alpha_pattern.iter().map(|(_, &alpha)| alpha);
         for (field, alpha) in [("lora_alpha", self.lora_alpha)]
@@ -153,6 +155,16 @@ impl LoraConfig {
             .chain(alphas.map(|alpha| ("alpha_pattern", alpha)))
         {
             check(alpha.is_finite(), field, alpha, "a finite number")?;
+        }
+        if let InitLoraWeights::PissaNiter(iterations) = self.init_lora_weights {
+            let expected = "pissa_niter_1 to pissa_niter_1000";
+            let found = self.init_lora_weights;
+            check(
+                (1..=1000).contains(&iterations),
+                "init_lora_weights",
+                found,
+                expected,
+            )?;
         }
         check_dropout("lora_dropout", self.lora_dropout)?;
         check_targets(&self.target_modules)?;

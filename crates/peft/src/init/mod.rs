@@ -9,13 +9,8 @@
 //! `[d_input, d_output]`, `A` is `[d_input, rank]`, `B` is `[rank, d_output]`.
 //! `docs/decisions/0011-initial-values.md` has the reasons.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "attach learns to use these next")
-)]
-#![expect(unused_imports, reason = "attach learns to use these next")]
-
 mod decompose;
+mod indices;
 mod normal;
 mod olora;
 mod pissa;
@@ -27,10 +22,11 @@ mod uniform;
 mod vera;
 mod weight;
 
+pub(crate) use indices::indices;
 pub(crate) use normal::{gaussian, standard_normal};
 pub(crate) use olora::olora;
 pub(crate) use pissa::{pissa, pissa_niter};
-pub(crate) use truncate::{Term, truncate, truncate_sum};
+pub(crate) use truncate::{Term, truncate_sum};
 pub(crate) use uniform::kaiming_uniform;
 pub(crate) use vera::vera_projections;
 pub(crate) use weight::{Decomposed, Weight};

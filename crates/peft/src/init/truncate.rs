@@ -5,9 +5,11 @@
 
 use faer::Mat;
 
+#[cfg(test)]
+use super::weight::Weight;
 use super::{
     decompose::{Leading, leading, thin_qr},
-    weight::{Weight, check_finite, check_rank, matrix, rounded},
+    weight::{check_finite, check_rank, matrix, rounded},
 };
 use crate::error::PeftError;
 
@@ -18,7 +20,8 @@ use crate::error::PeftError;
 ///
 /// A rank above the layer's, values that are not finite, or a decomposition
 /// that does not converge.
-pub(crate) fn truncate(delta: &Weight<'_>, rank: usize) -> Result<(Vec<f32>, Vec<f32>), PeftError> {
+#[cfg(test)]
+fn truncate(delta: &Weight<'_>, rank: usize) -> Result<(Vec<f32>, Vec<f32>), PeftError> {
     let dense = delta.read(rank)?;
     split(delta.path, &leading(dense.as_ref(), rank, delta.path)?)
 }
@@ -34,7 +37,8 @@ pub(crate) struct Term<'a> {
     pub b: &'a [f32],
 }
 
-/// [`truncate`] of `Σ weight · A · B`, without forming the sum: two thin QR
+/// `A` `[d_input, rank]` and `B` `[rank, d_output]` whose product is nearest to
+/// `Σ weight · A · B`, without forming the sum: two thin QR
 /// decompositions and a singular value decomposition as wide as the ranks
 /// together, milliseconds in place of seconds.
 ///

@@ -22,18 +22,36 @@ use crate::{
 /// read or is cut short.
 pub fn portability_of(dir: impl AsRef<Path>) -> Result<Portability, PeftError> {
     let dir = dir.as_ref();
-    let config = AdapterConfig::from_dir(dir)?;
-    let file = dir.join(WEIGHTS_FILE);
-    let bytes = read(&file)?;
-    let tensors =
-        SafeTensors::deserialize(&bytes).map_err(|source| PeftError::Weights { file, source })?;
-    let mut facts = AdapterFacts::default();
-    for (name, tensor) in tensors.iter() {
-        if let (Some(path), Some(&rank)) = (adapted(name), tensor.shape().first()) {
-            facts.ranks.insert(path.into(), rank);
+    portability_from(AdapterConfig::from_dir(dir)?, &AdapterFacts::from_dir(dir)?)
+}
+
+impl AdapterFacts {
+    /// What the tensors of the adapter in a folder say.
+    ///
+    /// # Errors
+    ///
+    /// A tensor file that cannot be read or is cut short.
+    pub fn from_dir(dir: impl AsRef<Path>) -> Result<Self, PeftError> {
+        let file = dir.as_ref().join(WEIGHTS_FILE);
+        let bytes = read(&file)?;
+        let tensors = SafeTensors::deserialize(&bytes)
+            .map_err(|source| PeftError::Weights { file, source })?;
+        let shapes = tensors.iter();
+        Ok(Self::of_tensors(shapes.map(|(name, tensor)| {
+            (name, tensor.shape().first().copied())
+        })))
+    }
+
+    /// What an adapter's tensors say, by their names and their first axes.
+    pub(crate) fn of_tensors<'a>(tensors: impl Iterator<Item = (&'a str, Option<usize>)>) -> Self {
+        let ranks = tensors
+            .filter_map(|(name, rank)| Some((adapted(name)?.to_owned(), rank?)))
+            .collect();
+        Self {
+            ranks,
+            tied_head: None,
         }
     }
-    portability_from(config, &facts)
 }
 
 /// The layer that a tensor is the factor `A` of, `[rank, d_input]`.
@@ -92,12 +110,15 @@ mod tests {
              llama.cpp   refuses target_modules: lm_head is adapted, which its converter cannot \
              place if the head is tied to the embedding; leave lm_head out, or merge the \
              adapter and export the model\n\
-             mistral.rs  ok"
+             mistral.rs  refuses target_modules: it takes no adapter of lm_head; merge the \
+             adapter and export the model\n\
+             mistral.rs  refuses target_modules: it takes no adapter of embed_tokens; merge the \
+             adapter and export the model"
         );
         assert!(
             portability_of(dir.path())
                 .unwrap()
-                .is_ok(Consumer::MistralRs)
+                .is_ok(Consumer::Peft)
         );
 
         fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();

@@ -6,12 +6,15 @@
 
 mod consumer;
 mod files;
+mod module;
 mod rules;
 
 use std::{collections::BTreeMap, fmt};
 
 pub use consumer::{Consumer, Finding, Severity};
 pub use files::portability_of;
+pub(crate) use module::of_saved;
+pub use module::portability;
 
 use crate::{AdapterConfig, PeftError};
 

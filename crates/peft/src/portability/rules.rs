@@ -25,7 +25,7 @@ pub(super) fn findings(
         (_, AdapterConfig::Lora(config)) => match consumer {
             Consumer::Vllm => vllm(config, facts),
             Consumer::LlamaCpp => llama_cpp(config, facts),
-            _ => Ok(mistral_rs(config)),
+            _ => Ok(mistral_rs(config, facts)),
         },
         (Consumer::Vllm | Consumer::LlamaCpp | Consumer::MistralRs, other) => {
             let advice = match other {
@@ -145,8 +145,15 @@ fn llama_cpp(config: &LoraConfig, facts: &AdapterFacts) -> Result<Vec<Finding>, 
     Ok(found)
 }
 
-fn mistral_rs(config: &LoraConfig) -> Vec<Finding> {
+fn mistral_rs(config: &LoraConfig, facts: &AdapterFacts) -> Vec<Finding> {
     let mut found = not_plain(config);
+    let adapts = |name: &str| facts.ranks.keys().any(|path| last_segment(path) == name);
+    for name in ["lm_head", "embed_tokens"] {
+        if adapts(name) {
+            let reason = format!("it takes no adapter of {name}");
+            found.push(refuses("target_modules", reason, MERGE));
+        }
+    }
     if config.bias != Bias::None {
         found.push(refuses("bias", "it takes no trained biases", MERGE));
     }
@@ -335,15 +342,16 @@ mod tests {
     }
 
     #[test]
-    fn an_adapter_of_a_tied_head_is_llama_cpps_matter() {
-        let expected = ["", "", "refuses:target_modules", ""];
+    fn an_adapter_of_the_head_is_not_for_every_reader() {
+        let no = "refuses:target_modules";
+        let expected = ["", "", no, no];
         assert_eq!(verdicts(lora(), &[("lm_head", 4)]), expected);
         let facts = AdapterFacts {
             ranks: [("lm_head".into(), 4)].into(),
             tied_head: Some(false),
         };
         let report = portability_from(lora(), &facts).unwrap();
-        assert!(report.is_ok_everywhere());
+        assert!(report.is_ok(Consumer::LlamaCpp) && !report.is_ok(Consumer::MistralRs));
     }
 
     #[test]

@@ -1,12 +1,24 @@
 //! Small modules that know nothing of adapters' files, with seeded values.
 #![allow(dead_code, reason = "every test file uses a part of this")]
 
-use anneal_peft::{LinearExt, LoraConfig, TargetModules, attach};
+pub mod cases;
+pub mod oracle;
+pub mod saved;
+pub mod tokens;
+pub mod values;
+
+#[allow(unused_imports, reason = "every test file uses a part of this")]
+pub use values::{fill, randomize, retrain};
+
+use anneal_peft::{
+    AdapterConfig, AdapterLayer, Adapters, LinearExt, LoraConfig, LoraFactors, TargetModules,
+    attach,
+};
 use anneal_testkit::random;
 use burn::{
-    module::{Module, ModuleMapper, Param},
+    module::{Module, ModuleVisitor, Param},
     nn::{Linear, LinearConfig},
-    tensor::{Device, Tensor},
+    tensor::{Device, Gradients, Tensor, TensorData},
 };
 
 /// Three layers of unequal sizes, one with a bias.
@@ -50,48 +62,89 @@ pub fn config() -> LoraConfig {
 }
 
 /// An adapted [`Mlp`] whose `B` is not zero.
-pub fn adapted(config: &LoraConfig, device: &Device) -> Mlp {
+pub fn adapted(config: impl Into<AdapterConfig>, device: &Device) -> Mlp {
     let (module, _) = attach(Mlp::new(device), config, 5).unwrap();
     randomize(module, 2)
 }
 
-/// Gives every parameter, an adapter's included, values from `(-0.7, 0.7)`.
-pub fn randomize<M: Module>(module: M, seed: u64) -> M {
-    struct Randomize(u64);
-    impl ModuleMapper for Randomize {
-        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            self.0 += 1;
-            let tracked = param.is_require_grad();
-            param
-                .map(|old| random(old.dims(), 0.7, self.0, &old.device()).set_require_grad(tracked))
-        }
+/// The factors of the layer's one active adapter.
+///
+/// # Panics
+/// If it has none, or several.
+pub fn lora(linear: &Linear) -> &LoraFactors {
+    let adapters = linear.weight.reparameterization::<Adapters>();
+    let active: Vec<_> = adapters
+        .iter()
+        .flat_map(|adapters| adapters.active())
+        .collect();
+    match active.as_slice() {
+        [(_, AdapterLayer::Lora(lora))] => lora,
+        other => panic!("not one LoRA adapter, but {other:?}"),
     }
-    module.map(&mut Randomize(seed * 1000))
 }
 
-/// Sets the parameters whose path ends with `suffix` to one value.
-pub fn fill<M: Module>(module: M, suffix: &str, value: f32) -> M {
-    struct Fill<'a>(Vec<String>, &'a str, f32);
-    impl ModuleMapper for Fill<'_> {
-        fn enter_module(&mut self, name: &str, _container_type: &str) {
-            self.0.push(name.into());
+/// A file's tensor as one line of numbers.
+pub fn flat(data: &TensorData) -> Tensor<1> {
+    let values: Vec<f32> = data.iter::<f32>().collect();
+    Tensor::from_floats(values.as_slice(), &anneal_testkit::device())
+}
+
+/// Paths of the module's own parameters, adapters' left out, that have a
+/// gradient.
+pub fn base_gradients<M: Module>(module: &M, grads: &Gradients) -> Vec<String> {
+    struct Finder<'a> {
+        stack: Vec<String>,
+        nested: usize,
+        grads: &'a Gradients,
+        found: Vec<String>,
+        seen: usize,
+    }
+    impl ModuleVisitor for Finder<'_> {
+        fn enter_module(&mut self, name: &str, container_type: &str) {
+            self.stack.push(name.into());
+            self.nested += usize::from(container_type == "Reparameterization");
         }
-        fn exit_module(&mut self, _name: &str, _container_type: &str) {
-            self.0.pop();
+        fn exit_module(&mut self, _name: &str, container_type: &str) {
+            self.stack.pop();
+            self.nested -= usize::from(container_type == "Reparameterization");
         }
-        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            if !self.0.join(".").ends_with(self.1) {
-                return param;
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if self.nested > 0 {
+                return;
             }
-            let tracked = param.is_require_grad();
-            param.map(|old| {
-                (old.detach() * 0.0 + self.2)
-                    .detach()
-                    .set_require_grad(tracked)
-            })
+            self.seen += 1;
+            if param.val().grad(self.grads).is_some() {
+                self.found.push(self.stack.join("."));
+            }
         }
     }
-    module.map(&mut Fill(vec![], suffix, value))
+    let mut finder = Finder {
+        stack: vec![],
+        nested: 0,
+        grads,
+        found: vec![],
+        seen: 0,
+    };
+    module.visit(&mut finder);
+    assert!(finder.seen > 0, "the module has no parameters");
+    finder.found
+}
+
+/// Sums of outputs that weigh every element differently.
+pub fn loss<const D: usize>(y: Tensor<D>) -> Tensor<1> {
+    let weights = random(y.dims(), 1.0, 99, &y.device());
+    (y * weights).sum()
+}
+
+/// The layer without its adapters.
+pub fn bare(linear: &Linear) -> Linear {
+    Linear {
+        weight: Param::from_tensor(linear.weight.base()),
+        bias: linear
+            .bias
+            .as_ref()
+            .map(|bias| Param::from_tensor(bias.base())),
+    }
 }
 
 /// A stack with the paths and sizes of the `tiny-llama` fixture.

@@ -77,9 +77,4 @@ impl LoraConfig {
             }),
         }
     }
-
-    /// Writes `adapter_config.json` into a folder.
-    pub(crate) fn write(&self, dir: &Path) -> Result<(), PeftError> {
-        AdapterConfig::from(self).write(dir)
-    }
 }
