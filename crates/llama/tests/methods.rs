@@ -341,4 +341,11 @@ fn several_active_adapters_are_their_sum() {
     for alone in [one, two] {
         assert!(max_difference(both.clone(), alone) > 0.01);
     }
+    // In weight space it can be seen: W + Δ₁ + Δ₂.
+    let weight = |names: &[&str]| {
+        let model = set_active(model.clone(), names).unwrap();
+        model.model.layers[0].self_attn.q_proj.weight.val()
+    };
+    let sum = weight(&["default"]) + weight(&["second"]) - weight(&[]);
+    assert_close(weight(&["default", "second"]), sum, 1e-6);
 }

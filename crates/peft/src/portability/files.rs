@@ -115,11 +115,7 @@ mod tests {
              mistral.rs  refuses target_modules: it takes no adapter of embed_tokens; merge the \
              adapter and export the model"
         );
-        assert!(
-            portability_of(dir.path())
-                .unwrap()
-                .is_ok(Consumer::Peft)
-        );
+        assert!(portability_of(dir.path()).unwrap().is_ok(Consumer::Peft));
 
         fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
         let message = portability_of(dir.path()).unwrap_err().to_string();
