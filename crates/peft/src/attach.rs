@@ -8,7 +8,7 @@ use crate::{
     AdapterConfig, AttachReport, PeftError,
     build::{Build, Projections},
     init,
-    named::{check_new_name, check_unmerged},
+    named::{check_new_name, check_unmerged, status_of_new},
     plan::{Plan, Planned},
     state::{self, Adapters, Status},
     traverse::Anatomy,
@@ -115,12 +115,7 @@ pub fn add_adapter<M: Module>(
     let carried = state::read(&module);
     check_new_name(&carried, name)?;
     check_unmerged(&carried)?;
-    let first = carried.values().all(|adapters| adapters.entries.is_empty());
-    let status = if first {
-        Status::Active
-    } else {
-        Status::Inactive
-    };
+    let status = status_of_new(&carried);
     fresh(module, carried, name, config.into(), seed, status)
 }
 
@@ -132,9 +127,9 @@ fn fresh<M: Module>(
     seed: u64,
     status: Status,
 ) -> Result<(M, AttachReport), PeftError> {
-    let plan = Plan::new(&module, &config)?;
-    plan.refuse_unknown()?;
     let anatomy = Anatomy::of(&module);
+    let plan = Plan::new(&anatomy, &config)?;
+    plan.refuse_unknown()?;
     let weights = Weights {
         anatomy: &anatomy,
         carried: &carried,

@@ -15,10 +15,10 @@ use crate::{
     build::Build,
     files::{CONFIG_FILE, WEIGHTS_FILE, read},
     lora::column_norms,
-    named::{check_new_name, check_unmerged},
+    named::{check_new_name, check_unmerged, status_of_new},
     plan::{Field, Kind, Plan, Planned},
     read::FileTensors,
-    state::{self, Status},
+    state,
     traverse::Anatomy,
     values::{Values, Weights, decompose},
 };
@@ -89,8 +89,8 @@ pub fn load_adapter_as<M: Module>(
             found: format!("{:?}", init.to_string()),
         });
     }
-    let plan = Plan::new(&module, &config)?;
     let anatomy = Anatomy::of(&module);
+    let plan = Plan::new(&anatomy, &config)?;
     let weights = Weights {
         anatomy: &anatomy,
         carried: &carried,
@@ -138,15 +138,10 @@ pub fn load_adapter_as<M: Module>(
     }
 
     let zero_effect = zero_effect(&plan, &values, &weights);
-    let first = carried.values().all(|adapters| adapters.entries.is_empty());
     let build = Build {
         name: name.into(),
         config: Arc::new(config.clone()),
-        status: if first {
-            Status::Active
-        } else {
-            Status::Inactive
-        },
+        status: status_of_new(&carried),
         plan,
         values,
         projections: shared,

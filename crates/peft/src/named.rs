@@ -198,6 +198,15 @@ pub(crate) fn check_known(
     })
 }
 
+/// What an adapter is at first: active where the module carries no other, and
+/// inactive beside others, as in PEFT.
+pub(crate) fn status_of_new(carried: &BTreeMap<String, Adapters>) -> Status {
+    match entries(carried).next() {
+        None => Status::Active,
+        Some(_) => Status::Inactive,
+    }
+}
+
 /// Refuses a name that a new adapter can't have.
 pub(crate) fn check_new_name(
     carried: &BTreeMap<String, Adapters>,

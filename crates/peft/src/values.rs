@@ -160,8 +160,7 @@ pub(crate) fn fresh(
                             expected: "tokens of the model's vocabulary",
                         });
                     }
-                    let ids = ids.into_iter().cycle().take(*tokens);
-                    rows(&weights.host(planned)?, d_output, ids)
+                    rows(&weights.host(planned)?, d_output, ids.into_iter())
                 }
             };
             Values::new([(Field::Embeddings, embeddings)])

@@ -10,7 +10,7 @@ mod targets;
 
 pub(crate) use slot::{Field, Slot};
 
-use burn::{module::Module, tensor::Device};
+use burn::tensor::Device;
 
 use crate::{
     AdapterConfig, PeftError,
@@ -97,13 +97,12 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Finds everything that a configuration names.
-    pub(crate) fn new<M: Module>(module: &M, config: &AdapterConfig) -> Result<Self, PeftError> {
+    /// Finds everything that a configuration names in a module taken apart.
+    pub(crate) fn new(anatomy: &Anatomy, config: &AdapterConfig) -> Result<Self, PeftError> {
         config.validate()?;
-        let anatomy = Anatomy::of(module);
         let plan = match config {
-            AdapterConfig::PromptTuning(config) => targets::prompt(&anatomy, config)?,
-            _ => targets::layers(&anatomy, config)?,
+            AdapterConfig::PromptTuning(config) => targets::prompt(anatomy, config)?,
+            _ => targets::layers(anatomy, config)?,
         };
         // Also one on a parameter that is no target: it would go on training
         // beside the adapter, unfrozen and unsaved.

@@ -269,15 +269,10 @@ pub(super) fn prompt(anatomy: &Anatomy, config: &PromptTuningConfig) -> Result<P
     };
     Ok(Plan {
         layers: vec![Planned {
-            module: site.module().into(),
-            param: site.path.clone(),
-            role: Role::Parameter,
-            tied: None,
-            dims: site.dims(),
-            device: site.device.clone(),
             kind: Kind::Prompt {
                 tokens: config.num_virtual_tokens,
             },
+            ..Planned::copy(site, String::new(), false)
         }],
         unmatched: Vec::new(),
         unknown: Vec::new(),
