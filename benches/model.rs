@@ -41,12 +41,21 @@ fn model(criterion: &mut Criterion) {
     group.bench_function("forward", |b| {
         b.iter(|| {
             let ids = TensorData::new(ids.clone(), [BATCH, LENGTH]);
-            plain.hidden_states(Tensor::from_data(ids, &inner), &config)
+            let states = plain.hidden_states(Tensor::from_data(ids, &inner), &config);
+            inner.sync().expect("the device lives");
+            states
         })
     });
-    group.bench_function("forward_head", |b| b.iter(|| loss(&plain, &inner)));
+    group.bench_function("forward_head", |b| {
+        b.iter(|| loss(&plain, &inner).into_data())
+    });
     group.bench_function("forward_head_backward", |b| {
-        b.iter(|| loss(&model, &device).backward())
+        b.iter(|| {
+            let gradients = loss(&model, &device).backward();
+            // A GPU is asked and not waited for; the CPU is done already.
+            device.sync().expect("the device lives");
+            gradients
+        })
     });
     group.finish();
 }
