@@ -12,7 +12,7 @@ use crate::lexer::{single_statement, tokens};
 use crate::{Budget, QueryError, Rows, SqlError, Value, file};
 
 /// Held for reading by every query, for writing by one that must have SQLite's heap alone.
-static HEAP: RwLock<()> = RwLock::new(());
+pub(crate) static HEAP: RwLock<()> = RwLock::new(());
 
 /// A SQLite database file, opened so that no query can change, lock or leave it.
 ///
@@ -43,9 +43,9 @@ static HEAP: RwLock<()> = RwLock::new(());
 /// ```
 #[derive(Debug)]
 pub struct Database {
-    path: PathBuf,
-    connection: Connection,
-    gate: Arc<Gate>,
+    pub(crate) path: PathBuf,
+    pub(crate) connection: Connection,
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl Database {
@@ -78,7 +78,7 @@ impl Database {
         Ok(database)
     }
 
-    /// The file.
+    /// The file; `:memory:` for one that was built from a context.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -178,7 +178,7 @@ impl Database {
     }
 
     /// SQLite's error code in the crate's terms.
-    fn verdict(&self, error: &rusqlite::Error, budget: &Budget) -> QueryError {
+    pub(crate) fn verdict(&self, error: &rusqlite::Error, budget: &Budget) -> QueryError {
         match self.gate.meter.tripped() {
             Some(Tripped::Operations) => {
                 let limit = budget.operations;

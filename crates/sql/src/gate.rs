@@ -64,6 +64,8 @@ pub(crate) struct Gate {
     pub(crate) meter: Meter,
     /// The crate's own queries (schema) pass the authorizer.
     own_query: AtomicBool,
+    /// Tables may be created, in a database of our own.
+    creating: AtomicBool,
     refused: Mutex<Option<String>>,
 }
 
@@ -94,6 +96,7 @@ impl Gate {
         let gate = Arc::new(Self {
             meter: Meter::new(),
             own_query: AtomicBool::new(false),
+            creating: AtomicBool::new(false),
             refused: Mutex::new(None),
         });
         let ticking = Arc::clone(&gate);
@@ -114,6 +117,14 @@ impl Gate {
         result
     }
 
+    /// Runs `work` while tables may be created, and nothing else; the meter goes on.
+    pub(crate) fn create_tables<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.creating.store(true, Ordering::Relaxed);
+        let result = work();
+        self.creating.store(false, Ordering::Relaxed);
+        result
+    }
+
     /// What was refused since the last call.
     pub(crate) fn take_refused(&self) -> Option<String> {
         self.refused
@@ -126,24 +137,12 @@ impl Gate {
         if self.own_query.load(Ordering::Relaxed) {
             return Authorization::Allow;
         }
-        match action {
-            AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => {
-                return Authorization::Allow;
-            }
-            AuthAction::Function { function_name }
-                if !FORBIDDEN_FUNCTIONS
-                    .iter()
-                    .any(|name| name.eq_ignore_ascii_case(function_name)) =>
-            {
-                return Authorization::Allow;
-            }
-            // FTS5 asks for it whenever a full-text table is read; it only tells
-            // whether the file has changed. A query's own PRAGMA is refused elsewhere.
-            AuthAction::Pragma {
-                pragma_name: "data_version",
-                pragma_value: None,
-            } => return Authorization::Allow,
-            _ => {}
+        let allowed = match self.creating.load(Ordering::Relaxed) {
+            true => creates_tables(action),
+            false => reads(action),
+        };
+        if allowed {
+            return Authorization::Allow;
         }
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         // The first refusal is the cause; SQLite may ask on.
@@ -152,11 +151,51 @@ impl Gate {
     }
 }
 
+/// Whether a query may do this.
+fn reads(action: &AuthAction<'_>) -> bool {
+    match action {
+        AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => true,
+        AuthAction::Function { function_name } => is_harmless(function_name),
+        // FTS5 asks for it whenever a full-text table is read; it only tells
+        // whether the file has changed. A query's own PRAGMA is refused elsewhere.
+        AuthAction::Pragma {
+            pragma_name: "data_version",
+            pragma_value: None,
+        } => true,
+        _ => false,
+    }
+}
+
+/// Whether CREATE TABLE does this: it writes SQLite's own tables, which a statement of the context
+/// cannot name itself (`SQLITE_DBCONFIG_DEFENSIVE`), and makes indices for its constraints.
+fn creates_tables(action: &AuthAction<'_>) -> bool {
+    match action {
+        AuthAction::CreateTable { .. } | AuthAction::CreateTempTable { .. } => true,
+        AuthAction::Insert { table_name } | AuthAction::Update { table_name, .. } => {
+            matches!(*table_name, "sqlite_master" | "sqlite_temp_master")
+        }
+        // Constraints read columns; to read rows takes a SELECT.
+        AuthAction::Read { .. } => true,
+        // `sqlite_autoindex_…`; CREATE INDEX cannot give an index such a name.
+        AuthAction::CreateIndex { index_name, .. }
+        | AuthAction::CreateTempIndex { index_name, .. } => index_name.starts_with("sqlite_"),
+        AuthAction::Function { function_name } => is_harmless(function_name),
+        _ => false,
+    }
+}
+
+fn is_harmless(function: &str) -> bool {
+    !FORBIDDEN_FUNCTIONS
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(function))
+}
+
 /// The refused action in the words of SQL.
 fn describe(action: &AuthAction<'_>) -> String {
     match action {
         AuthAction::Function { function_name } => format!("the function {function_name}"),
         AuthAction::Pragma { pragma_name, .. } => format!("PRAGMA {pragma_name}"),
+        AuthAction::Select => "SELECT".into(),
         AuthAction::Attach { .. } => "ATTACH".into(),
         AuthAction::Detach { .. } => "DETACH".into(),
         AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => "transactions".into(),

@@ -8,6 +8,7 @@
 //! | what | where |
 //! |---|---|
 //! | open a file, run one query | [`Database`], [`Budget`], [`Rows`], [`Value`] |
+//! | an empty database from CREATE TABLE text, kinds of failure | [`Database::from_context`], [`Complaint`] |
 //! | compare two results | [`compare`], [`orders`] |
 //! | judge a prediction, count | [`judge`], [`Judgement`], [`Totals`], [`ReportLine`] |
 //! | a folder of databases, each with its test suite | [`Databases`], [`Suite`] |
@@ -40,6 +41,8 @@
 
 mod budget;
 mod compare;
+mod complaint;
+mod context;
 mod database;
 mod error;
 mod file;
@@ -54,6 +57,8 @@ mod text;
 
 pub use budget::Budget;
 pub use compare::compare;
+pub use complaint::Complaint;
+pub use context::ContextError;
 pub use database::Database;
 pub use error::{QueryError, SqlError};
 pub use gate::{MAX_HEAP_BYTES, MAX_SQL_BYTES, MAX_VALUE_BYTES};
