@@ -102,7 +102,7 @@ fn ask(
     )?;
     let conversation = Conversation::new(&loaded, path, "an evaluation")?;
     let system = flags.system.clone();
-    let prompt = system.map_or_else(SqlPrompt::default, |system| SqlPrompt { system });
+    let prompt = system.map_or_else(|| Ok(SqlPrompt::default()), SqlPrompt::with_system)?;
     let options = PredictOptions {
         batch_size: flags.batch_size,
         max_new_tokens: flags.max_new_tokens,

@@ -1,6 +1,6 @@
 //! Everything that ends an example early, in one sentence each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An error of an example; most come from a library and say it themselves.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +112,38 @@ pub enum ExampleError {
         /// What needs it.
         purpose: &'static str,
     },
+    /// A model without chat template, where no other is named.
+    #[error(
+        "{model}: there is no chat template; name one with --template: {known}, or a file of Jinja"
+    )]
+    NoChatTemplate {
+        /// The model.
+        model: PathBuf,
+        /// The templates that have names.
+        known: String,
+    },
+    /// Two answers to one prompt, where rows of single examples are packed.
+    #[error("{place}: a preference is two examples and can't be packed; leave --pack out")]
+    PackedPreference {
+        /// Where it stands.
+        place: anneal_data::Place,
+    },
+    /// A run that made something else than its manifest says.
+    #[error("this run differs from {path}: {differences}")]
+    Differs {
+        /// The manifest.
+        path: PathBuf,
+        /// What was before and what is now, each difference.
+        differences: String,
+    },
+    /// Threads that can't be had.
+    #[error("--threads {threads}: {source}")]
+    Threads {
+        /// As given.
+        threads: usize,
+        /// The pool's reason.
+        source: rayon::ThreadPoolBuildError,
+    },
     /// An output folder that already holds a run.
     #[error("{path} holds a run already; give --resume to continue it, or another --output")]
     OutputInUse {
@@ -155,6 +187,18 @@ impl ExampleError {
     pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }
+    }
+
+    /// For `map_err` on TOML.
+    pub fn toml(path: &Path, text: &str) -> impl FnOnce(toml::de::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self::Toml {
+            path,
+            line: error
+                .span()
+                .map_or(1, |span| text[..span.start].matches('\n').count() + 1),
+            what: error.message().to_owned(),
+        }
     }
 
     /// For `map_err` on JSON.

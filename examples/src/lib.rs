@@ -15,8 +15,10 @@ pub mod finetune;
 mod memory;
 mod model;
 mod predict;
+pub mod prepare;
 pub mod settings;
 mod source;
+pub mod sql_check;
 
 pub use allocator::keep_freed_memory;
 pub use bytes::parse_bytes;
@@ -26,4 +28,5 @@ pub use files::write_whole;
 pub use memory::peak_memory_bytes;
 pub use model::{open_model, token_loss};
 pub use predict::{Conversation, PredictOptions};
-pub use source::resolve_model;
+pub use source::{resolve_model, resolve_tokenizer};
+pub use sql_check::SqlCheck;

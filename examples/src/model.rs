@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anneal_data::MicroBatch;
-use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadOptions, LoadedModel, load_with};
+use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadOptions, LoadedModel, Segments, load_with};
 use anneal_peft::{DEFAULT_ADAPTER, load_adapter_as, set_active};
 use anneal_train::{ProgressReport, TokenLoss};
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -50,7 +50,8 @@ pub fn open_model<'a>(
     Ok(loaded)
 }
 
-/// The summed loss of a micro-batch's targets.
+/// The summed loss of a micro-batch's targets; the examples of a packed row do
+/// not see each other.
 pub fn token_loss(
     model: &LlamaForCausalLM,
     batch: &MicroBatch,
@@ -67,6 +68,13 @@ pub fn token_loss(
         .collect();
     let targets: Vec<i64> = batch.targets.ids.iter().map(|&id| id.into()).collect();
     let flat = |values: &[i64]| Tensor::<1, Int>::from_data(values, device);
-    let sum = model.token_loss(ids, flat(&places), flat(&targets), config);
+    let (places, labels) = (flat(&places), flat(&targets));
+    let sum = if batch.is_packed() {
+        let segments = Segments::new(&batch.segments, batch.width);
+        model.token_loss_packed(ids, &segments, places, labels, config)
+    } else {
+        // Padding on the right needs no mask, and a causal one is the fastest.
+        model.token_loss(ids, places, labels, config)
+    };
     TokenLoss::new(sum, targets.len())
 }

@@ -48,7 +48,7 @@ impl Conversation {
             model: model(),
             purpose,
         })?;
-        let (bos, eos) = (loaded.bos_token.as_deref(), loaded.eos_token.as_deref());
+        let (bos, eos) = (loaded.special_tokens.bos(), loaded.special_tokens.eos());
         let template = ChatTemplate::new(source, bos, eos)?;
         // An answer ends where the model says so, and where the template ends a turn.
         let mut end_ids = loaded.end_ids.clone();
@@ -154,8 +154,8 @@ fn messages(
     databases: &mut Databases,
 ) -> Result<Vec<Message>, ExampleError> {
     if let Some(context) = &question.context {
-        return Ok(prompt.prompt(context, &question.question));
+        return Ok(prompt.prompt(context, &question.question)?);
     }
     let schema = schema_text(databases.open(&question.db_id)?.main())?;
-    Ok(prompt.prompt(&schema, &question.question))
+    Ok(prompt.prompt(&schema, &question.question)?)
 }

@@ -62,6 +62,13 @@ pub struct GivenSettings {
     /// Tokens that go through the model at once, padding included; bounds memory [default: 1024]
     #[arg(long)]
     pub micro_tokens: Option<usize>,
+    /// Put several examples into one row, as far as micro-tokens allow; a step holds the same
+    /// examples either way [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    pub pack: Option<bool>,
+    /// Widths that rows are padded to, ascending, with commas between them [default: multiples of 8]
+    #[arg(long, value_delimiter = ',')]
+    pub buckets: Option<Vec<usize>>,
     /// Rows with more tokens are left out [default: 384]
     #[arg(long)]
     pub max_length: Option<usize>,
@@ -167,13 +174,7 @@ impl GivenSettings {
             return Ok(self);
         };
         let text = std::fs::read_to_string(path).map_err(ExampleError::io(path))?;
-        let file: Self = toml::from_str(&text).map_err(|error| ExampleError::Toml {
-            path: path.to_owned(),
-            line: error
-                .span()
-                .map_or(1, |span| text[..span.start].matches('\n').count() + 1),
-            what: error.message().to_owned(),
-        })?;
+        let file: Self = toml::from_str(&text).map_err(ExampleError::toml(path, &text))?;
         Ok(prefer!(
             self,
             file,
@@ -193,6 +194,8 @@ impl GivenSettings {
             max_grad_norm,
             batch_size,
             micro_tokens,
+            pack,
+            buckets,
             max_length,
             lora_r,
             lora_alpha,
@@ -252,12 +255,16 @@ impl GivenSettings {
             .with_init_lora_weights(self.init_lora_weights.unwrap_or_default())
             .with_base_model(model.to_string_lossy());
         lora.validate()?;
-        let batches = BatchConfig {
+        let mut batches = BatchConfig {
             batch_size: at_least_1("batch-size", self.batch_size.unwrap_or(16))?,
             micro_tokens: at_least_1("micro-tokens", self.micro_tokens.unwrap_or(1024))?,
+            buckets: self.buckets.unwrap_or_default(),
             seed,
             ..BatchConfig::default()
         };
+        if self.pack.unwrap_or(false) {
+            batches.capacity = Some(capacity(&batches)?);
+        }
         Ok(Settings {
             model,
             data,
@@ -294,6 +301,15 @@ fn refuse(setting: &'static str, found: &str, expected: &str) -> ExampleError {
         found: found.to_owned(),
         expected: expected.to_owned(),
     }
+}
+
+/// Tokens of a packed row: as many as a micro-batch can hold in one.
+fn capacity(batches: &BatchConfig) -> Result<usize, ExampleError> {
+    batches.widest_row().ok_or_else(|| {
+        let narrowest = batches.buckets.first().unwrap_or(&batches.width_step);
+        let expected = format!("at least {narrowest}, the narrowest row, with --pack");
+        refuse("micro-tokens", &batches.micro_tokens.to_string(), &expected)
+    })
 }
 
 fn decay(name: &str) -> Result<Decay, ExampleError> {
@@ -396,6 +412,34 @@ mod tests {
             error.contains(message) && error.contains("line 6"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn packing_fills_the_widest_row_that_a_micro_batch_holds() {
+        use clap::Parser;
+        let batches = |flags: &[&str]| {
+            let needed = ["finetune", "--model", "m", "--data", "d", "--output", "o"];
+            let given = Flags::parse_from([&needed, flags].concat()).settings;
+            given.resolve().map(|settings| settings.batches)
+        };
+        // Old runs are known by their settings as JSON: what is not used is not in it.
+        let plain = serde_json::to_string(&batches(&[]).unwrap()).unwrap();
+        assert!(
+            !plain.contains("capacity") && !plain.contains("buckets"),
+            "{plain}"
+        );
+        assert_eq!(batches(&["--pack=false"]).unwrap(), batches(&[]).unwrap());
+        let packed = batches(&["--pack", "--micro-tokens", "1001"]).unwrap();
+        assert_eq!((packed.capacity, packed.buckets), (Some(1000), vec![]));
+        let packed = batches(&["--pack", "--buckets", "256,512,2048"]).unwrap();
+        assert_eq!(
+            (packed.capacity, packed.buckets),
+            (Some(512), vec![256, 512, 2048])
+        );
+        let error = batches(&["--pack", "--micro-tokens", "200", "--buckets", "256"]).unwrap_err();
+        let message =
+            "--micro-tokens is 200; expected at least 256, the narrowest row, with --pack";
+        assert_eq!(error.to_string(), message);
     }
 
     #[test]

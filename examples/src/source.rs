@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anneal_llama::hub::{Download, HubOptions, ModelSource, fetch};
+use anneal_llama::LlamaError;
+use anneal_llama::hub::{Download, HubId, HubOptions, ModelSource, fetch, fetch_tokenizer};
 use anneal_train::{Progress, ProgressReport};
 
 use crate::ExampleError;
@@ -12,6 +13,24 @@ use crate::ExampleError;
 /// # Errors
 /// What [`fetch`] and [`HubOptions::from_env`] refuse.
 pub fn resolve_model(model: &Path, report: ProgressReport) -> Result<PathBuf, ExampleError> {
+    resolve(model, report, fetch)
+}
+
+/// The path of a model's text side; of an id only the small files are downloaded.
+///
+/// # Errors
+/// What [`fetch_tokenizer`] and [`HubOptions::from_env`] refuse.
+pub fn resolve_tokenizer(model: &Path, report: ProgressReport) -> Result<PathBuf, ExampleError> {
+    resolve(model, report, fetch_tokenizer)
+}
+
+type Watch<'a> = &'a mut dyn FnMut(&Download<'_>);
+
+fn resolve(
+    model: &Path,
+    report: ProgressReport,
+    fetch: fn(&HubId, &HubOptions, Watch<'_>) -> Result<PathBuf, LlamaError>,
+) -> Result<PathBuf, ExampleError> {
     // An id is text; a path that is none can only be a path.
     let Some(text) = model.to_str() else {
         return Ok(model.to_owned());

@@ -121,9 +121,9 @@ fn stored(file: &Fixture, step: u64, micro: usize) -> MicroBatch {
         rows: examples.len(),
         width,
         input_ids,
-        lengths: examples.iter().map(Example::len).collect(),
+        segments: examples.iter().map(|example| vec![example.len()]).collect(),
         targets,
-        examples: (0..examples.len()).collect(),
+        examples: (0..examples.len()).map(|example| vec![example]).collect(),
     }
 }
 

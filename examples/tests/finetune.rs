@@ -284,6 +284,7 @@ fn every_kind_of_adapter_trains_and_continues() {
             &["--init-lora-weights", "pissa", "--use-rslora"][..],
         ),
         ("dora", &["--use-dora", "--init-lora-weights", "gaussian"]),
+        ("packed", &["--pack", "--buckets", "64,128,256,1024"]),
     ];
     for (kind, flags) in kinds {
         let run_to = |output: &str, steps: u64, more: &[&str]| {
@@ -307,6 +308,57 @@ fn every_kind_of_adapter_trains_and_continues() {
         assert_eq!(config["r"], rank, "{kind}");
         assert_eq!(config["use_rslora"], kind == "pissa");
     }
+}
+
+#[test]
+fn packed_steps_learn_what_unpacked_ones_do() {
+    let set = Set::new();
+    let run_to = |output: &str, more: &[&str]| {
+        let mut settings = set.quick(output, 3);
+        // Its masks fall otherwise on rows of another shape.
+        settings.insert("lora_dropout", json!(0.0));
+        json(
+            "finetune",
+            &with(&as_flags(&settings), &[more, &["--json"]].concat()),
+        )
+    };
+    let plain = run_to("plain", &[]);
+    let packed = run_to("packed", &["--pack"]);
+    let segments = |report: &Value| {
+        let segments = report["padding"]["segments"].as_object().unwrap().clone();
+        segments
+            .into_iter()
+            .map(|(of, rows)| (of, rows.as_u64().unwrap()))
+            .collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(segments(&plain), BTreeMap::from([("1".to_owned(), 19)]));
+    // Four steps of 4 and one of 3, each in one row.
+    let expected = [("3".to_owned(), 1), ("4".to_owned(), 4)];
+    assert_eq!(segments(&packed), BTreeMap::from(expected));
+    let [before, after] = [&plain, &packed].map(|report| report["efficiency"].as_f64().unwrap());
+    assert!(before < after && after <= 1.0, "{before}, {after}");
+    assert_eq!(packed["tokens"], plain["tokens"]);
+    assert_eq!(packed["trained_tokens"], plain["trained_tokens"]);
+    let [found, expected] = ["packed", "plain"].map(|output| set.metrics(output));
+    let pairs = found.iter().zip(&expected).enumerate();
+    for (step, (found, expected)) in pairs {
+        let [found, expected] = [found, expected].map(|step| step["loss"].as_f64().unwrap());
+        // The first step is one sum of f32 in two orders. After it AdamW divides by the gradient's own
+        // size, so that the sign of one near 0 moves a weight by the learning rate, 0.005 there.
+        let bound = if step == 0 { 1e-5 * expected } else { 1e-2 };
+        let off = (found - expected).abs();
+        assert!(off < bound, "step {step}: {found} against {expected}");
+    }
+
+    // A packed run is another run.
+    let mut other = set.quick("packed", 4);
+    other.insert("lora_dropout", json!(0.0));
+    let outcome = run("finetune", &with(&as_flags(&other), &["--resume"]));
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert_contains(
+        &outcome.stderr,
+        &["error: ", "trainer_state.json", "settings"],
+    );
 }
 
 #[test]

@@ -5,6 +5,11 @@
 
 use std::path::PathBuf;
 
+use crate::{
+    CleanError, FormatError, LengthError, ManifestError, MixError, PackError, Place, SourceError,
+    SplitError, TemplateError,
+};
+
 /// What went wrong between a file of rows and a batch of token ids.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -48,36 +53,30 @@ pub enum DataError {
         message: String,
     },
     /// A line is JSON, but not an object.
-    #[error("`{path}` line {line}: expected a JSON object with {expected}, found {found}", path = path.display())]
+    #[error("{place}: expected a JSON object with {expected}, found {found}")]
     NotAnObject {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
+        /// Where.
+        place: Place,
         /// The fields that an object should have.
         expected: &'static str,
         /// The JSON type that stands there.
         found: &'static str,
     },
     /// A row lacks a field.
-    #[error("`{path}` line {line}: no field {expected}; the row has {found:?}", path = path.display())]
+    #[error("{place}: no field {expected}; the row has {found:?}")]
     MissingField {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
+        /// Where.
+        place: Place,
         /// The field that is needed, with its aliases.
         expected: &'static str,
         /// The fields that are there, in their order.
         found: Vec<String>,
     },
     /// A field has the wrong JSON type.
-    #[error("`{path}` line {line}: field `{field}` must be {expected}, found {found}", path = path.display())]
+    #[error("{place}: field `{field}` must be {expected}, found {found}")]
     FieldType {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
+        /// Where.
+        place: Place,
         /// The field.
         field: String,
         /// The type that is needed.
@@ -163,17 +162,19 @@ pub enum DataError {
     /// The template puts no end token after an answer, so that a model trained on it would never stop.
     #[error("the chat template writes nothing after the assistant's answer; name the end token")]
     NoEndToken,
-    /// A conversation to train on does not end with an assistant's answer.
-    #[error("a conversation to train on must end with the assistant's answer, found {found}")]
+    /// A conversation to train on has no assistant's turn.
+    #[error("nothing to learn: no turn of the assistant among {found:?}")]
     NoAnswer {
-        /// The last message's role, or "no message".
-        found: String,
+        /// The roles of the messages, in their order.
+        found: Vec<&'static str>,
     },
     /// The text of the prompt is not how the text of the whole conversation begins.
     #[error(
-        "the rendered prompt is no prefix of the rendered conversation: `…{prompt}` against `…{full}`"
+        "message {turn}: the rendered prompt is no prefix of the rendered conversation: `…{prompt}` against `…{full}`"
     )]
     PromptNotPrefix {
+        /// The answer's message, from 0.
+        turn: usize,
         /// The prompt's text around the first difference.
         prompt: String,
         /// The conversation's text around the first difference.
@@ -181,9 +182,11 @@ pub enum DataError {
     },
     /// The answer and its end token do not follow the prompt in the rendered text.
     #[error(
-        "expected the answer `{answer}` and then `{end}` after the rendered prompt, found `{found}`"
+        "message {turn}: expected the answer `{answer}` and then `{end}` after the rendered prompt, found `{found}`"
     )]
     AnswerNotRendered {
+        /// The answer's message, from 0.
+        turn: usize,
         /// The answer as given.
         answer: String,
         /// The end token.
@@ -192,22 +195,36 @@ pub enum DataError {
         found: String,
     },
     /// The answer contains the end token, which would end it early.
-    #[error("the answer contains the end token `{end}`: `{answer}`")]
+    #[error("message {turn}: the answer contains the end token `{end}`: `{answer}`")]
     EndInAnswer {
+        /// The answer's message, from 0.
+        turn: usize,
         /// The answer as given.
         answer: String,
         /// The end token.
         end: String,
     },
-    /// A token lies across the border of prompt and answer.
+    /// A token lies across the border of what is learned and what is not.
     #[error(
-        "a token spans the end of the prompt: the prompt's ids end {prompt_tail:?}, the whole text's ids at that place are {full_tail:?}"
+        "message {turn}: a token spans the end of the {part}, whose ids end {head_tail:?}: the whole text's ids at that place are {full_tail:?}"
     )]
     BoundaryToken {
-        /// The prompt's last ids, from the first difference.
-        prompt_tail: Vec<u32>,
+        /// The answer's message, from 0.
+        turn: usize,
+        /// What ends there: the prompt or the answer.
+        part: &'static str,
+        /// The last ids of the text before the border, from the first difference.
+        head_tail: Vec<u32>,
         /// The ids of the whole text from the same place.
         full_tail: Vec<u32>,
+    },
+    /// One of the two answers of a preference failed; the source says how.
+    #[error("the {answer} answer: {source}")]
+    PreferenceAnswer {
+        /// Which: chosen or rejected.
+        answer: &'static str,
+        /// The failure.
+        source: Box<DataError>,
     },
     /// An example has no token to learn.
     #[error("no token is trained: {tokens} tokens, the text ends `…{tail}`")]
@@ -278,4 +295,106 @@ pub enum DataError {
         /// The limit.
         micro_tokens: usize,
     },
+    /// A row failed that stands here.
+    #[error("{place}: {source}")]
+    At {
+        /// Where.
+        place: Place,
+        /// The failure.
+        source: Box<DataError>,
+    },
+    /// A policy for wrong rows is unknown.
+    #[error("`{found}` is no policy for wrong rows; expected fail or set-apart")]
+    UnknownPolicy {
+        /// The word.
+        found: String,
+    },
+    /// A file or its format.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The meaning of fields.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// Lengths.
+    #[error(transparent)]
+    Length(#[from] LengthError),
+    /// Packing.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// A template's files, and the prompt.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// Splits and leaks.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// Cleaning.
+    #[error(transparent)]
+    Clean(#[from] CleanError),
+    /// Mixtures and curricula.
+    #[error(transparent)]
+    Mix(#[from] MixError),
+    /// Manifests and cursors.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
+impl DataError {
+    /// Whether only one row is affected, so that reading may go on after it.
+    ///
+    /// An error that says nothing about the rows to come, such as a field that is missing, is of its row.
+    /// One after which rows would be lost or made up (a truncated file, a template with a syntax error) is
+    /// not, and a policy that sets wrong rows apart must not hide it.
+    ///
+    /// ```
+    /// use anneal_data::DataError;
+    ///
+    /// assert!(DataError::NoContext.is_row_error());
+    /// assert!(!DataError::NoEndToken.is_row_error());
+    /// ```
+    pub fn is_row_error(&self) -> bool {
+        match self {
+            Self::Utf8 { .. }
+            | Self::Json { .. }
+            | Self::NotAnObject { .. }
+            | Self::MissingField { .. }
+            | Self::FieldType { .. }
+            | Self::TemplateRefused { .. }
+            | Self::TemplateRender { .. }
+            | Self::NoAnswer { .. }
+            | Self::PromptNotPrefix { .. }
+            | Self::AnswerNotRendered { .. }
+            | Self::EndInAnswer { .. }
+            | Self::BoundaryToken { .. }
+            | Self::NothingTrained { .. }
+            | Self::MaskLength { .. }
+            | Self::Tokenize { .. }
+            | Self::NoContext
+            | Self::ExampleTooWide { .. } => true,
+            Self::Row { source, .. }
+            | Self::Example { source, .. }
+            | Self::At { source, .. }
+            | Self::PreferenceAnswer { source, .. } => source.is_row_error(),
+            Self::Source(source) => source.is_row_error(),
+            Self::Format(source) => source.is_of_row(),
+            Self::Template(source) => matches!(source, TemplateError::PromptRender { .. }),
+            Self::Read { .. }
+            | Self::Empty { .. }
+            | Self::MixedPredictions { .. }
+            | Self::DuplicateIndex { .. }
+            | Self::IndexRange { .. }
+            | Self::PredictionCount { .. }
+            | Self::SplitEvery
+            | Self::TemplateSyntax { .. }
+            | Self::NoEndToken
+            | Self::NoExamples { .. }
+            | Self::BatchSetting { .. }
+            | Self::UnknownPolicy { .. }
+            | Self::Length(_)
+            | Self::Pack(_)
+            | Self::Split(_)
+            | Self::Clean(_)
+            | Self::Mix(_)
+            | Self::Manifest(_) => false,
+        }
+    }
 }

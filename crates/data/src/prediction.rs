@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::DataError;
 use crate::json_lines;
+use crate::{At, DataError};
 
 const EXPECTED: &str = "`sql`, and `index` where rows are not in the questions' order";
 
@@ -37,7 +37,9 @@ pub fn read_predictions(
     let mut predictions = vec![None; questions];
     let mut lines = HashMap::new();
     for (order, record) in records.iter().enumerate() {
-        let line = record.line;
+        let At::Line(line) = record.place.at else {
+            continue;
+        };
         if record.has("index") != indexed {
             return Err(DataError::MixedPredictions {
                 path: path.to_owned(),

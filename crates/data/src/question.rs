@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::DataError;
-use crate::json_lines::{self, Record};
+use crate::json_lines;
+use crate::{DataError, Record};
 
 /// What a question file holds, in the words of the error messages.
 const EXPECTED: &str = "`db_id`, `question` and `sql`";

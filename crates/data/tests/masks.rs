@@ -7,7 +7,9 @@
 
 use std::convert::Infallible;
 
-use anneal_data::{ChatTemplate, DataError, Encoder, Example, Message, Question, SqlPrompt, mark};
+use anneal_data::{
+    ChatTemplate, DataError, Encoder, Example, Message, Question, SqlPrompt, Turns, mark,
+};
 
 const END: u32 = 2;
 
@@ -55,17 +57,22 @@ fn encode(messages: &[Message]) -> Example {
 }
 
 #[test]
-fn the_answer_and_its_end_token_are_trained_and_the_new_line_after_it_is_gone() {
-    let example = encode(&[
+fn the_answer_and_its_end_token_are_trained_and_the_new_line_after_it_is_not() {
+    let messages = [
         Message::system("s"),
         Message::user("u"),
         Message::assistant("ab"),
-    ]);
+    ];
+    let example = encode(&messages);
     let prompt =
         "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n";
     let prompt = toy(prompt).unwrap();
-    let expected = [prompt.clone(), vec![100, 101, END]].concat();
+    let expected = [prompt.clone(), vec![100, 101, END, 13]].concat();
     assert_eq!(example.input_ids, expected);
+    let trimmed = encoder(1000).with_trim_tail(true);
+    let trimmed = trimmed.encode(&toy, &messages).unwrap();
+    assert_eq!(trimmed.input_ids, expected[..expected.len() - 1]);
+    assert_eq!(trimmed.trained, example.trained[..expected.len() - 1]);
     let trained: Vec<usize> = (0..example.len()).filter(|&t| example.trained[t]).collect();
     let first = prompt.len();
     assert_eq!(trained, [first, first + 1, first + 2]);
@@ -79,7 +86,7 @@ fn the_answer_and_its_end_token_are_trained_and_the_new_line_after_it_is_gone() 
         ends.map(|(_, &trained)| trained).collect::<Vec<_>>(),
         [false, false, true]
     );
-    assert_eq!(example.labels()[first..], [100, 101, i64::from(END)]);
+    assert_eq!(example.labels()[first..], [100, 101, i64::from(END), -100]);
     assert!(example.labels()[..first].iter().all(|&label| label == -100));
     let targets = example.targets();
     assert_eq!(targets.positions, [first - 1, first, first + 1]);
@@ -88,16 +95,25 @@ fn the_answer_and_its_end_token_are_trained_and_the_new_line_after_it_is_gone() 
 
 #[test]
 fn an_answer_that_also_stands_in_the_prompt_is_trained_in_its_place_alone() {
-    let example = encode(&[
+    let messages = [
         Message::user("ab"),
         Message::assistant("ab"),
         Message::user("ab"),
         Message::assistant("ab"),
-    ]);
+    ];
+    let all = encode(&messages);
     assert_eq!(
-        mark(&example, from_toy).unwrap(),
+        mark(&all, from_toy).unwrap(),
+        "<|im_start|>user\nab<|im_end|>\n<|im_start|>assistant\n⟦ab<|im_end|>⟧\n\
+         <|im_start|>user\nab<|im_end|>\n<|im_start|>assistant\n⟦ab<|im_end|>⟧\n"
+    );
+    let last = encoder(1000).with_turns(Turns::Last);
+    let last = last.encode(&toy, &messages).unwrap();
+    assert_eq!(last.input_ids, all.input_ids);
+    assert_eq!(
+        mark(&last, from_toy).unwrap(),
         "<|im_start|>user\nab<|im_end|>\n<|im_start|>assistant\nab<|im_end|>\n\
-         <|im_start|>user\nab<|im_end|>\n<|im_start|>assistant\n⟦ab<|im_end|>⟧"
+         <|im_start|>user\nab<|im_end|>\n<|im_start|>assistant\n⟦ab<|im_end|>⟧\n"
     );
 }
 

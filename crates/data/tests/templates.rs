@@ -11,7 +11,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use anneal_data::{ChatTemplate, Message, SqlPrompt, TrainingText};
+use anneal_data::{ChatTemplate, Message, SqlPrompt, TrainingText, Turns};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -61,8 +61,9 @@ fn the_text_is_that_of_transformers() {
 
 #[test]
 fn the_built_in_chatml_writes_the_same_without_a_default_system_turn() {
-    let messages =
-        SqlPrompt::default().conversation("CREATE TABLE a (b INT)", "b?", "SELECT b FROM a");
+    let messages = SqlPrompt::default()
+        .conversation("CREATE TABLE a (b INT)", "b?", "SELECT b FROM a")
+        .unwrap();
     for prompt in [false, true] {
         assert_eq!(
             ChatTemplate::chatml()
@@ -76,15 +77,17 @@ fn the_built_in_chatml_writes_the_same_without_a_default_system_turn() {
 
 #[test]
 fn the_sql_prompt_is_the_text_that_the_peer_trains_on() {
-    let messages =
-        SqlPrompt::default().conversation("CREATE TABLE a (b INT)", "b?", "SELECT b FROM a");
-    let text = TrainingText::new(&template("chatml"), &messages, "<|im_end|>").unwrap();
+    let messages = SqlPrompt::default()
+        .conversation("CREATE TABLE a (b INT)", "b?", "SELECT b FROM a")
+        .unwrap();
+    let text = TrainingText::new(&template("chatml"), &messages, Turns::All, "<|im_end|>").unwrap();
+    let span = text.spans[0].bytes.clone();
     assert_eq!(
-        text.prompt,
+        &text.text[..span.start],
         "<|im_start|>system\nTranslate the question to a SQLite query over the given schema.<|im_end|>\n\
          <|im_start|>user\nCREATE TABLE a (b INT)\n-- b?<|im_end|>\n<|im_start|>assistant\n"
     );
-    assert_eq!(text.answer, "SELECT b FROM a<|im_end|>");
+    assert_eq!(&text.text[span], "SELECT b FROM a<|im_end|>");
 }
 
 #[test]
@@ -94,15 +97,17 @@ fn end_tokens_are_found_and_follow_the_answer() {
         ("llama2", "</s>", " SELECT 1 </s>"),
         ("llama3", "<|eot_id|>", "SELECT 1<|eot_id|>"),
     ];
-    let messages = SqlPrompt::default().conversation("CREATE TABLE a (b INT)", "b?", "SELECT 1");
+    let messages = SqlPrompt::default()
+        .conversation("CREATE TABLE a (b INT)", "b?", "SELECT 1")
+        .unwrap();
     for (name, end, answer) in cases {
         let template = template(name);
         assert_eq!(template.end_token().unwrap(), end, "{name}");
-        let text = TrainingText::new(&template, &messages, end).unwrap();
-        assert_eq!(text.answer, answer, "{name}");
-        let whole = template.render(&messages, false).unwrap();
-        assert!(
-            whole.starts_with(&format!("{}{answer}", text.prompt)),
+        let text = TrainingText::new(&template, &messages, Turns::All, end).unwrap();
+        assert_eq!(&text.text[text.spans[0].bytes.clone()], answer, "{name}");
+        assert_eq!(
+            text.text,
+            template.render(&messages, false).unwrap(),
             "{name}"
         );
     }

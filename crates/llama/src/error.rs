@@ -25,6 +25,14 @@ pub enum LlamaError {
         /// What would have been accepted.
         expected: &'static str,
     },
+    /// A model whose files hold no tokenizer, where text is to be read.
+    #[error("{path}: no tokenizer; expected {expected}")]
+    NoTokenizer {
+        /// The path as given.
+        path: PathBuf,
+        /// Where it would have been found.
+        expected: &'static str,
+    },
     /// The system refused to read a file.
     #[error("{path}: {source}")]
     Io {

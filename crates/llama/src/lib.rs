@@ -38,7 +38,7 @@
 //! | load | [`load`], [`load_with`] for bf16, the feature `hub` for Hub ids, [`ModelFile`] to look without loading |
 //! | compute | [`LlamaForCausalLM`]: logits, hidden states, losses; [`Segments`] for packed rows, [`KvCache`] |
 //! | generate | [`Generator`]: options, tokens as they come, a [`LogitsProcessor`] of your own |
-//! | read text | [`Tokenizer`], and [`TextStream`] piece by piece |
+//! | read text | [`PretrainedTokenizer`], without the weights; its [`Tokenizer`], and [`TextStream`] piece by piece |
 //! | save | [`LoadedModel::save`], [`save()`] for a model alone |
 //! | build from nothing | [`LlamaConfig`], its presets, and a [`TensorSource`] |
 //!
@@ -66,12 +66,12 @@ pub use generate::{
     FinishReason, GenerateOptions, Generated, Generator, LogitsProcessor, MinP, RepetitionPenalty,
     RowContext, Temperature, Token, TokenStream, TopK, TopP, generate,
 };
-pub use load::{LoadOptions, LoadedModel, load, load_with};
+pub use load::{LoadOptions, LoadedModel, PretrainedTokenizer, SpecialTokens, load, load_with};
 pub use model::{
     Attention, DecoderLayer, LlamaForCausalLM, LlamaModel, Mlp, Positions, RmsNorm, RotaryTables,
 };
 pub use precision::Precision;
 pub use save::{SaveDtype, SaveOptions, save};
 pub use segments::Segments;
-pub use tokenizer::{TextStream, Tokenizer};
+pub use tokenizer::{SpecialPlace, TextStream, Tokenizer};
 pub use weights::{ModelFile, Problem, RandomWeights, StoredTensor, TensorSource};

@@ -84,8 +84,8 @@ fn a_folder_and_a_gguf_agree_on_template_and_end() {
             .is_some_and(|t| t.contains("<|im_start|>"))
     );
     assert_eq!(gguf.chat_template, folder.chat_template);
-    assert_eq!(gguf.eos_token.as_deref(), Some("<|im_end|>"));
-    assert_eq!(gguf.eos_token, folder.eos_token);
+    assert_eq!(gguf.special_tokens.eos(), Some("<|im_end|>"));
+    assert_eq!(gguf.special_tokens, folder.special_tokens);
     assert_eq!((gguf.end_ids, folder.end_ids), (vec![2], vec![2]));
     assert_eq!(gguf.config.rope, folder.config.rope);
     assert_eq!(gguf.config.vocab_size, 320);
@@ -112,7 +112,7 @@ fn a_gguf_without_vocabulary_is_a_model_of_token_ids() {
     );
     let bare = rename("tokens").unwrap();
     assert!(bare.tokenizer.is_none());
-    assert_eq!((bare.end_ids, bare.eos_token), (vec![2], None));
+    assert_eq!((bare.end_ids, bare.special_tokens.eos()), (vec![2], None));
     assert_eq!(bare.config.vocab_size, 320);
 }
 

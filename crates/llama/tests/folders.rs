@@ -68,14 +68,15 @@ fn a_template_is_found_wherever_it_is() {
     assert_eq!(template(&named).as_deref(), Some("listed"));
     write(&named, "additional_chat_templates/tool_use.jinja", "tools");
     assert_eq!(template(&named).as_deref(), Some("listed"));
+    write(&named, "chat_template.jinja", "file\n");
+    assert_eq!(template(&named).as_deref(), Some("file\n"));
+    // As transformers 5.23.0 on the same folder, where the additional files are read last.
     write(
         &named,
         "additional_chat_templates/default.jinja",
         "additional",
     );
     assert_eq!(template(&named).as_deref(), Some("additional"));
-    write(&named, "chat_template.jinja", "file\n");
-    assert_eq!(template(&named).as_deref(), Some("file\n"));
 
     let without = folder(&json!({"chat_template": [{"name": "rag", "template": "x"}]}));
     assert_eq!(template(&without), None);
@@ -91,26 +92,26 @@ fn tokens_are_texts_or_objects_and_end_ids_one_or_several() {
         r#"{"eos_token_id": [2, 7]}"#,
     );
     let loaded = open(&folder);
-    assert_eq!(loaded.bos_token.as_deref(), Some("<|im_start|>"));
+    assert_eq!(loaded.special_tokens.bos(), Some("<|im_start|>"));
     // transformers' Llama tokenizers have defaults, which null takes away.
     let named = |settings: Value| {
         let loaded = open(&self::folder(&settings));
-        (loaded.bos_token, loaded.eos_token)
+        ["bos_token", "eos_token"].map(|name| loaded.special_tokens.get(name).map(str::to_owned))
     };
     let class = "LlamaTokenizerFast";
     assert_eq!(
         named(json!({"tokenizer_class": class, "eos_token": null})),
-        (Some("<s>".to_owned()), None)
+        [Some("<s>".to_owned()), None]
     );
     assert_eq!(
         named(json!({"tokenizer_class": class})),
-        (Some("<s>".to_owned()), Some("</s>".to_owned()))
+        [Some("<s>".to_owned()), Some("</s>".to_owned())]
     );
     assert_eq!(
         named(json!({"tokenizer_class": "PreTrainedTokenizerFast"})),
-        (None, None)
+        [None, None]
     );
-    assert_eq!(loaded.eos_token, None);
+    assert_eq!(loaded.special_tokens.eos(), None);
     assert_eq!(loaded.end_ids, [2, 7]);
     write(&folder, "generation_config.json", r#"{"eos_token_id": 5}"#);
     assert_eq!(open(&folder).end_ids, [5]);

@@ -211,10 +211,9 @@ fn a_gguf_becomes_a_folder_that_means_the_same() {
     loaded.save(&folder, &SaveOptions::default()).unwrap();
     let again = load(&folder, &device()).unwrap();
     assert_eq!(logits(&again), logits(&loaded));
-    assert!(loaded.chat_template.is_some() && loaded.bos_token.is_some());
+    assert!(loaded.chat_template.is_some() && loaded.special_tokens.bos().is_some());
     assert_eq!(again.chat_template, loaded.chat_template);
-    assert_eq!(again.bos_token, loaded.bos_token);
-    assert_eq!(again.eos_token, loaded.eos_token);
+    assert_eq!(again.special_tokens, loaded.special_tokens);
     assert_eq!(again.end_ids, loaded.end_ids);
     let (old, new) = (loaded.tokenizer.unwrap(), again.tokenizer.unwrap());
     for text in [

@@ -32,6 +32,26 @@ fn folder(name: &str) -> Tokenizer {
     Tokenizer::from_folder(&path(name)).unwrap().unwrap()
 }
 
+/// Special tokens have the places that are told, and every prefix that holds one whole can be tokenised
+/// from there on.
+fn agrees_in_pieces(tokenizer: &Tokenizer, text: &str, expected: &[u32], what: &str) {
+    let (ids, places) = tokenizer.encode_with_places(text).unwrap();
+    assert_eq!(ids, expected, "{what}: {text:?}");
+    for (bytes, token) in places {
+        let written = text[bytes.clone()].trim();
+        assert_eq!(tokenizer.id(written), Some(ids[token]), "{what}: {text:?}");
+        for border in (bytes.end..=text.len()).filter(|&at| text.is_char_boundary(at)) {
+            let tail = tokenizer.encode(&text[bytes.start..border], false).unwrap();
+            let whole = tokenizer.encode(&text[..border], false).unwrap();
+            assert_eq!(
+                [&ids[..token], &tail].concat(),
+                whole,
+                "{what}: {text:?} to {border}"
+            );
+        }
+    }
+}
+
 /// Encoding, plain encoding and decoding; `bos` begins a text on request.
 fn agrees(tokenizer: &Tokenizer, goldens: &Value, bos: u32, what: &str) {
     for case in rows(&goldens["encode"]) {
@@ -42,6 +62,7 @@ fn agrees(tokenizer: &Tokenizer, goldens: &Value, bos: u32, what: &str) {
             expected,
             "{what}: {text:?}"
         );
+        agrees_in_pieces(tokenizer, text, &expected, what);
         let with_bos = tokenizer.encode(text, true).unwrap();
         assert_eq!(with_bos, [&[bos], expected.as_slice()].concat(), "{what}");
         // transformers still finds added tokens that are not special there.

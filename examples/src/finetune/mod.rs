@@ -7,7 +7,7 @@ mod run;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anneal_data::SqlPrompt;
+use anneal_data::{Padding, SqlPrompt};
 use anneal_llama::LoadedModel;
 use anneal_peft::{attach, save_adapter};
 use anneal_sql::Databases;
@@ -45,7 +45,7 @@ pub fn finetune(
     check_length(&settings, &loaded)?;
     let conversation = Conversation::new(&loaded, &settings.model, "fine-tuning")?;
     let system = settings.system.clone();
-    let prompt = system.map_or_else(SqlPrompt::default, |system| SqlPrompt { system });
+    let prompt = system.map_or_else(|| Ok(SqlPrompt::default()), SqlPrompt::with_system)?;
     let (batches, encoded) = encode(&settings, &conversation, &prompt, &split.train)?;
     let (model, attached) = attach(loaded.model.clone(), &settings.lora, settings.seed)?;
     // Refuses settings out of range now; the run's own clock starts later.
@@ -64,6 +64,8 @@ pub fn finetune(
     };
     say(progress, &attached.to_string());
     say(progress, &describe_rows(&rows, settings.max_length));
+    let padding = batches.padding(0);
+    say(progress, &describe_padding(&padding));
     let measured_on = choose(&split.held_out, settings.eval_questions, settings.seed);
     let mut run = Run {
         settings,
@@ -91,6 +93,8 @@ pub fn finetune(
         settings: run.settings,
         trainable_parameters: attached.trainable_params,
         rows,
+        efficiency: padding.efficiency(),
+        padding,
         steps: trainer.steps(),
         epochs: trainer.steps() as f64 / batches.steps_per_epoch() as f64,
         training_minutes: trainer.elapsed().as_secs_f64() / 60.0,
@@ -142,6 +146,15 @@ fn describe_rows(rows: &Rows, max_length: usize) -> String {
     format!(
         "{} rows to learn from, {} of held-out databases, {} longer than {max_length} tokens left out",
         rows.trained, rows.held_out, rows.too_long
+    )
+}
+
+fn describe_padding(padding: &Padding) -> String {
+    format!(
+        "{:.1} % of the padded tokens are tokens; {:.2} examples a row, {:.2} micro-batches a step",
+        100.0 * padding.efficiency(),
+        padding.segments_per_row(),
+        padding.micro_batches as f64 / padding.steps as f64,
     )
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anneal_data::Padding;
 use anneal_sql::Totals;
 use anneal_train::MetricsRecord;
 use serde::Serialize;
@@ -18,6 +19,10 @@ pub struct Report {
     pub trainable_parameters: usize,
     /// Rows read, kept, and their tokens.
     pub rows: Rows,
+    /// How the first epoch lies in rows and micro-batches.
+    pub padding: Padding,
+    /// The part of its padded tokens that are tokens, from 0 to 1.
+    pub efficiency: f64,
     /// Optimiser steps.
     pub steps: u64,
     /// Passes over the data.

@@ -65,7 +65,8 @@ pub(super) fn encode(
     prompt: &SqlPrompt,
     rows: &[Question],
 ) -> Result<(Batches, EncodeReport), ExampleError> {
-    let encoder = Encoder::new(conversation.template().clone(), settings.max_length)?;
+    let encoder =
+        Encoder::new(conversation.template().clone(), settings.max_length)?.with_trim_tail(true);
     let tokenize = |text: &str| conversation.tokenizer().encode(text, false);
     let encoded = encoder.encode_questions(&tokenize, prompt, rows)?;
     if encoded.examples.is_empty() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::DataError;
+use crate::{DataError, PackError};
 
 /// How examples become optimizer steps and micro-batches.
 ///
@@ -33,6 +33,16 @@ pub struct BatchConfig {
     pub micro_cost: usize,
     /// Widths are rounded up to a multiple of this, so that kernels see few shapes. Default 8.
     pub width_step: usize,
+    /// The widths that rows may have, ascending: a row is padded to the first that holds it. In place of
+    /// `width_step`, for kernels that are compiled or tuned for each shape. Default empty: multiples of
+    /// `width_step`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub buckets: Vec<usize>,
+    /// Packs the examples of each step into rows of at most so many tokens. A step holds the examples
+    /// that it holds unpacked, so that packing changes its cost and not its gradient. Default none: one
+    /// example a row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<usize>,
     /// Steps whose examples are drawn together and sorted by length before they are dealt out in groups.
     /// Default 8; 1 sorts within single steps only.
     pub window_steps: usize,
@@ -53,6 +63,8 @@ impl Default for BatchConfig {
             micro_tokens: 4096,
             micro_cost: 32,
             width_step: 8,
+            buckets: Vec::new(),
+            capacity: None,
             window_steps: 8,
             group_rows: 1,
             pad_id: 0,
@@ -62,23 +74,99 @@ impl Default for BatchConfig {
 }
 
 impl BatchConfig {
-    /// The width of a micro-batch whose longest example has `tokens` tokens.
+    /// The width of a micro-batch whose longest row has `tokens` tokens: the first bucket that holds it,
+    /// or without buckets the next multiple of `width_step`. No bucket holds more tokens than the last
+    /// is wide; for those the answer is `tokens`, and [`Batches`](super::Batches) refuses them.
+    /// A multiple past `usize::MAX` is `usize::MAX`, and a `width_step` of 0 counts as 1.
     pub fn width_of(&self, tokens: usize) -> usize {
-        tokens.next_multiple_of(self.width_step)
+        if self.buckets.is_empty() {
+            let multiple = tokens.checked_next_multiple_of(self.width_step.max(1));
+            return multiple.unwrap_or(usize::MAX);
+        }
+        let holds = self.buckets.iter().find(|&&width| width >= tokens);
+        holds.copied().unwrap_or(tokens)
     }
 
-    /// Refuses a setting of 0 where at least 1 is needed.
+    /// The widest row that a micro-batch may hold: the most that `capacity` can be. None if even the
+    /// narrowest width is over `micro_tokens`.
+    ///
+    /// ```
+    /// use anneal_data::BatchConfig;
+    ///
+    /// let config = BatchConfig { micro_tokens: 1000, width_step: 32, ..BatchConfig::default() };
+    /// assert_eq!(config.widest_row(), Some(992));
+    /// let config = BatchConfig { buckets: vec![256, 512, 1024], ..config };
+    /// assert_eq!(config.widest_row(), Some(512));
+    /// ```
+    pub fn widest_row(&self) -> Option<usize> {
+        if self.buckets.is_empty() {
+            let steps = self.micro_tokens.checked_div(self.width_step)?;
+            return Some(steps * self.width_step).filter(|&width| width > 0);
+        }
+        let fits = |width: &&usize| **width <= self.micro_tokens;
+        self.buckets.iter().rfind(fits).copied()
+    }
+
+    /// Refuses settings that are out of range or do not go together.
     pub(super) fn check(&self) -> Result<(), DataError> {
         let settings = [
             ("batch_size", self.batch_size),
             ("micro_tokens", self.micro_tokens),
             ("width_step", self.width_step),
+            ("capacity", self.capacity.unwrap_or(1)),
             ("window_steps", self.window_steps),
             ("group_rows", self.group_rows),
         ];
-        match settings.into_iter().find(|&(_, value)| value == 0) {
-            Some((setting, _)) => Err(DataError::BatchSetting { setting }),
-            None => Ok(()),
+        if let Some((setting, _)) = settings.into_iter().find(|&(_, value)| value == 0) {
+            return Err(DataError::BatchSetting { setting });
         }
+        if !self.buckets.is_sorted_by(|a, b| a < b) || self.buckets.first() == Some(&0) {
+            let found = self.buckets.clone();
+            return Err(PackError::Buckets { found }.into());
+        }
+        self.capacity
+            .map_or(Ok(()), |capacity| self.check_capacity(capacity))
+    }
+
+    /// A full row must have a width, and fit into a micro-batch.
+    fn check_capacity(&self, capacity: usize) -> Result<(), DataError> {
+        if let Some(&widest) = self.buckets.last().filter(|&&widest| capacity > widest) {
+            return Err(PackError::CapacityOverBuckets { capacity, widest }.into());
+        }
+        let (width, micro_tokens) = (self.width_of(capacity), self.micro_tokens);
+        if width > micro_tokens {
+            let error = PackError::CapacityTooWide {
+                capacity,
+                width,
+                micro_tokens,
+            };
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Refuses an example that no row can hold.
+    pub(super) fn check_length(&self, example: usize, tokens: usize) -> Result<(), DataError> {
+        if let Some(capacity) = self.capacity {
+            crate::pack::check_length(example, tokens, capacity)?;
+        }
+        if let Some(&widest) = self.buckets.last().filter(|&&widest| tokens > widest) {
+            let error = PackError::OverBuckets {
+                example,
+                tokens,
+                widest,
+            };
+            return Err(error.into());
+        }
+        let (width, micro_tokens) = (self.width_of(tokens), self.micro_tokens);
+        if width > micro_tokens {
+            return Err(DataError::ExampleTooWide {
+                example,
+                tokens,
+                width,
+                micro_tokens,
+            });
+        }
+        Ok(())
     }
 }

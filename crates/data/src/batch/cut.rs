@@ -2,10 +2,10 @@
 
 use super::BatchConfig;
 
-/// The rows of each micro-batch of a step, largest micro-batch first.
+/// The rows of each micro-batch of a step, largest micro-batch first; `lengths` are the rows', without
+/// padding.
 ///
-/// With the examples sorted by length, a micro-batch is a run of neighbours: exchanging two examples
-/// that are out of order never makes a batch narrower. Among all cuts with at most
+/// With the rows sorted by length, a micro-batch is a run of neighbours: exchanging two rows that are out of order never makes a batch narrower. Among all cuts with at most
 /// `micro_tokens` padded tokens a piece, the one is taken that minimises
 ///
 /// `Σ (rows · width + micro_cost)`

@@ -2,21 +2,25 @@
 //!
 //! A step must be a random sample, or its gradient is the gradient of something else; a row that is
 //! padded costs what a full one costs. So examples are dealt to steps at random (by small groups of
-//! like length, [`BatchConfig::group_rows`]), and only within a step are they sorted by length and cut
-//! into micro-batches of the least cost. The order is a pure function of the seed and the epoch: a
+//! like length, [`BatchConfig::group_rows`]), and only within a step are they sorted by length, or packed
+//! into rows ([`BatchConfig::capacity`]), and cut into micro-batches of the least cost. The order is a pure function of the seed and the epoch: a
 //! trainer resumes by skipping steps.
 
 mod config;
 mod cut;
+mod given_order;
 mod order;
 mod padding;
+mod plan;
 mod step;
 
 pub use config::BatchConfig;
 pub use padding::Padding;
 pub use step::{MicroBatch, Step};
 
-use crate::{DataError, Example};
+use std::sync::Arc;
+
+use crate::{DataError, Example, Order};
 
 /// The examples of a data set and how to batch them.
 ///
@@ -38,6 +42,7 @@ use crate::{DataError, Example};
 pub struct Batches {
     examples: Vec<Example>,
     config: BatchConfig,
+    order: Option<Arc<dyn Order>>,
 }
 
 impl Batches {
@@ -45,7 +50,9 @@ impl Batches {
     ///
     /// # Errors
     /// No example, a setting of 0, an example whose mask does not fit its ids or that teaches nothing
-    /// ([`DataError::Example`] names it), or one that alone is over `micro_tokens`.
+    /// ([`DataError::Example`] names it), or one that alone is over `micro_tokens`
+    /// ([`DataError::ExampleTooWide`]). [`PackError`](crate::PackError): buckets out of order, a capacity
+    /// that no bucket or micro-batch holds, an example over the capacity or the widest bucket.
     pub fn new(examples: Vec<Example>, config: BatchConfig) -> Result<Self, DataError> {
         config.check()?;
         if examples.is_empty() {
@@ -58,17 +65,13 @@ impl Batches {
                 example: index,
                 source: Box::new(source),
             })?;
-            let width = config.width_of(example.len());
-            if width > config.micro_tokens {
-                return Err(DataError::ExampleTooWide {
-                    example: index,
-                    tokens: example.len(),
-                    width,
-                    micro_tokens: config.micro_tokens,
-                });
-            }
+            config.check_length(index, example.len())?;
         }
-        Ok(Self { examples, config })
+        Ok(Self {
+            examples,
+            config,
+            order: None,
+        })
     }
 
     /// The examples, as they were given.
@@ -83,11 +86,11 @@ impl Batches {
 
     /// Optimizer steps in an epoch; the last may have fewer examples.
     pub fn steps_per_epoch(&self) -> usize {
-        self.examples.len().div_ceil(self.config.batch_size)
+        self.entries().div_ceil(self.config.batch_size)
     }
 
     /// The steps of an epoch: every example exactly once, in an order that depends on the seed and the
-    /// epoch alone.
+    /// epoch alone; or in the order that was [given](Self::with_order).
     pub fn steps(&self, epoch: u64) -> impl ExactSizeIterator<Item = Step> {
         self.steps_from(epoch, 0)
     }
@@ -100,25 +103,30 @@ impl Batches {
 
     /// How much padding an epoch has.
     pub fn padding(&self, epoch: u64) -> Padding {
-        let lengths = |row: &usize| self.examples[*row].len();
+        let lengths = self.lengths();
         let mut padding = Padding::default();
         for step in self.plan(epoch) {
             padding.steps += 1;
             for rows in step {
-                let longest = rows.iter().map(lengths).max().unwrap_or(0);
-                let width = self.config.width_of(longest);
-                padding.add(rows.iter().map(lengths).sum(), rows.len(), width);
+                let width = plan::width(&rows, &lengths, &self.config);
+                let segments = |row: &Vec<usize>| row.iter().map(|&e| lengths[e]).collect();
+                let segments: Vec<Vec<usize>> = rows.iter().map(segments).collect();
+                padding.add(segments.iter().map(Vec::as_slice), width);
             }
         }
         padding
     }
 
     /// Indices of examples: by step, by micro-batch, by row.
-    fn plan(&self, epoch: u64) -> Vec<Vec<Vec<usize>>> {
-        let lengths: Vec<usize> = self.examples.iter().map(Example::len).collect();
-        order::steps(&lengths, &self.config, epoch)
+    fn plan(&self, epoch: u64) -> Vec<Vec<plan::Rows>> {
+        let lengths = self.lengths();
+        self.dealt(&lengths, epoch)
             .into_iter()
-            .map(|step| cut::micro_batches(step, &lengths, &self.config))
+            .map(|examples| plan::step(examples, &lengths, &self.config))
             .collect()
+    }
+
+    fn lengths(&self) -> Vec<usize> {
+        self.examples.iter().map(Example::len).collect()
     }
 }

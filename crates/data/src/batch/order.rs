@@ -1,9 +1,7 @@
 //! Dealing examples to optimizer steps: random, reproducible, and by like length where asked.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
-
 use super::BatchConfig;
+use crate::random::{self, shuffle};
 
 /// The examples of each step of `epoch`, as indices into `lengths`.
 ///
@@ -12,8 +10,7 @@ use super::BatchConfig;
 /// order. With groups of one this is the plain shuffle again, so the sort is skipped.
 pub(super) fn steps(lengths: &[usize], config: &BatchConfig, epoch: u64) -> Vec<Vec<usize>> {
     // A stream for each epoch: no two epochs of one seed share numbers.
-    let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-    rng.set_stream(epoch);
+    let mut rng = random::stream(config.seed, epoch);
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     shuffle(&mut order, &mut rng);
     if config.group_rows > 1 {
@@ -32,15 +29,6 @@ pub(super) fn steps(lengths: &[usize], config: &BatchConfig, epoch: u64) -> Vec<
     order.chunks(config.batch_size).map(<[_]>::to_vec).collect()
 }
 
-/// Fisher and Yates' shuffle, written out so that an order does not change with a version of `rand`.
-fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
-    for last in (1..items.len()).rev() {
-        // The high word of a 64 by 64 bit product: uniform to within 2⁻⁶⁴ times the length.
-        let scaled = u128::from(rng.next_u64()) * (last as u128 + 1);
-        items.swap(last, (scaled >> 64) as usize);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,7 +37,7 @@ mod tests {
     fn the_shuffle_is_uniform() {
         // All 24 orders of 4 items, 500 times each on average; chi-square with 23 degrees of freedom
         // is under 49.73 in 99.9 % of cases (the generator is seeded, so this run is always the same).
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut rng = random::stream(3, 0);
         let mut counts = std::collections::HashMap::new();
         for _ in 0..12_000 {
             let mut items = [0, 1, 2, 3];

@@ -1,9 +1,13 @@
-//! Encoding a whole data set, with an account of what was kept.
+//! The encoder: one template and the options of a run, shared by all threads.
 
-use crate::{ChatTemplate, DataError, Example, Message, Question, SqlPrompt, Tokenize};
-use crate::{TrainingText, encode_example};
+use crate::{ChatTemplate, DataError, Example, LengthError, LengthPolicy, Message, Preference};
+use crate::{Tokenize, TrainingText, Turns, encode_example};
 
-/// Renders and tokenises conversations with one template, up to one length.
+/// Renders and tokenises conversations with one template.
+///
+/// The ids are exactly those of transformers' `apply_chat_template(messages, tokenize=True)`, unless
+/// [`with_trim_tail`](Self::with_trim_tail) is on. An encoder has no state that changes: threads share it by
+/// reference.
 ///
 /// # Example
 /// ```
@@ -13,6 +17,7 @@ use crate::{TrainingText, encode_example};
 /// let encoder = Encoder::new(ChatTemplate::chatml()?, 128)?;
 /// let example = encoder.encode(&bytes, &[Message::user("Hi"), Message::assistant("Hello")])?;
 /// assert_eq!(example.target_count(), "Hello<|im_end|>".len());
+/// assert_eq!(example.labels().last(), Some(&-100)); // ChatML's new line
 /// # Ok::<(), anneal_data::DataError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -20,45 +25,38 @@ pub struct Encoder {
     template: ChatTemplate,
     end: String,
     max_length: usize,
+    policy: LengthPolicy,
+    turns: Turns,
+    trim_tail: bool,
 }
 
-/// The examples that were kept, in the order of their rows, and the account.
+/// The two answers of a preference, each with its prompt; the prompts are not learned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded {
-    /// The examples.
-    pub examples: Vec<Example>,
-    /// What became of the rows.
-    pub report: EncodeReport,
-}
-
-/// What became of the rows of a data set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EncodeReport {
-    /// Rows that were read.
-    pub rows: usize,
-    /// Indices of the rows that were dropped because they have more tokens than the maximum.
-    pub too_long: Vec<usize>,
-    /// The maximum, in tokens.
-    pub max_length: usize,
-    /// Tokens of the longest row, dropped ones included.
-    pub longest: usize,
-    /// Tokens of the rows that were kept.
-    pub tokens: usize,
-    /// Those of them that are trained.
-    pub trained_tokens: usize,
+pub struct PreferenceExample {
+    /// The better one.
+    pub chosen: Example,
+    /// The worse one.
+    pub rejected: Example,
 }
 
 impl Encoder {
-    /// An encoder that drops what has more than `max_length` tokens; the template tells its end token.
+    /// An encoder that drops what has more than `max_length` tokens, trains all of the assistant's turns
+    /// and keeps the whole text; the template tells its end token.
     ///
     /// # Errors
-    /// As [`ChatTemplate::end_token`].
+    /// [`LengthError::Maximum`] below 2 tokens; and as [`ChatTemplate::end_token`].
     pub fn new(template: ChatTemplate, max_length: usize) -> Result<Self, DataError> {
+        if max_length < 2 {
+            return Err(LengthError::Maximum { found: max_length }.into());
+        }
         let end = template.end_token()?;
         Ok(Self {
             template,
             end,
             max_length,
+            policy: LengthPolicy::default(),
+            turns: Turns::default(),
+            trim_tail: false,
         })
     }
 
@@ -66,6 +64,28 @@ impl Encoder {
     #[must_use]
     pub fn with_end(mut self, end: impl Into<String>) -> Self {
         self.end = end.into();
+        self
+    }
+
+    /// The same with other turns trained. The answers of a preference are trained whole all the same.
+    #[must_use]
+    pub fn with_turns(mut self, turns: Turns) -> Self {
+        self.turns = turns;
+        self
+    }
+
+    /// The same with the text cut, or not, after the last trained token: nothing is learned from what a
+    /// template writes there, and it costs its share of a step.
+    #[must_use]
+    pub fn with_trim_tail(mut self, trim: bool) -> Self {
+        self.trim_tail = trim;
+        self
+    }
+
+    /// The same with another way to treat rows that are too long.
+    #[must_use]
+    pub fn with_policy(mut self, policy: LengthPolicy) -> Self {
+        self.policy = policy;
         self
     }
 
@@ -79,6 +99,16 @@ impl Encoder {
         &self.template
     }
 
+    /// The maximum length, in tokens.
+    pub fn max_length(&self) -> usize {
+        self.max_length
+    }
+
+    /// What becomes of rows that are too long.
+    pub fn policy(&self) -> LengthPolicy {
+        self.policy
+    }
+
     /// Encodes one conversation, however long.
     ///
     /// # Errors
@@ -88,45 +118,61 @@ impl Encoder {
         tokenizer: &T,
         messages: &[Message],
     ) -> Result<Example, DataError> {
-        let text = TrainingText::new(&self.template, messages, &self.end)?;
-        encode_example(tokenizer, &text)
+        self.encode_after(tokenizer, messages, 0, self.turns)
     }
 
-    /// Encodes questions that bring their context; rows over the maximum are dropped and counted, none
-    /// is cut.
+    /// Encodes both answers of a preference, however long; every assistant's turn of an answer is
+    /// trained, none of the prompt's is.
     ///
     /// # Errors
-    /// [`DataError::Row`] with the index of the first row that fails, and why.
-    pub fn encode_questions<T: Tokenize + ?Sized>(
+    /// [`DataError::PreferenceAnswer`] around what [`encode`](Self::encode) says.
+    ///
+    /// # Example
+    /// ```
+    /// use anneal_data::{ChatTemplate, Encoder, Message, Preference};
+    ///
+    /// let bytes = |text: &str| Ok::<_, std::io::Error>(text.bytes().map(u32::from).collect());
+    /// let preference = Preference {
+    ///     prompt: vec![Message::user("2+2?")],
+    ///     chosen: vec![Message::assistant("4")],
+    ///     rejected: vec![Message::assistant("five")],
+    /// };
+    /// let encoder = Encoder::new(ChatTemplate::chatml()?, 128)?;
+    /// let pair = encoder.encode_preference(&bytes, &preference)?;
+    /// assert_eq!(pair.chosen.target_count() + 3, pair.rejected.target_count());
+    /// # Ok::<(), anneal_data::DataError>(())
+    /// ```
+    pub fn encode_preference<T: Tokenize + ?Sized>(
         &self,
         tokenizer: &T,
-        prompt: &SqlPrompt,
-        rows: &[Question],
-    ) -> Result<Encoded, DataError> {
-        let mut examples = Vec::with_capacity(rows.len());
-        let mut report = EncodeReport {
-            rows: rows.len(),
-            max_length: self.max_length,
-            ..EncodeReport::default()
-        };
-        for (index, row) in rows.iter().enumerate() {
-            let example = prompt
-                .conversation_of(row)
-                .and_then(|messages| self.encode(tokenizer, &messages))
-                .map_err(|source| DataError::Row {
-                    row: index,
-                    question: row.question.clone(),
+        preference: &Preference,
+    ) -> Result<PreferenceExample, DataError> {
+        let prompt = &preference.prompt;
+        let encode = |answer, turns: &[Message]| {
+            let messages = [prompt.as_slice(), turns].concat();
+            self.encode_after(tokenizer, &messages, prompt.len(), Turns::All)
+                .map_err(|source| DataError::PreferenceAnswer {
+                    answer,
                     source: Box::new(source),
-                })?;
-            report.longest = report.longest.max(example.len());
-            if example.len() > self.max_length {
-                report.too_long.push(index);
-                continue;
-            }
-            report.tokens += example.len();
-            report.trained_tokens += example.target_count();
-            examples.push(example);
+                })
+        };
+        Ok(PreferenceExample {
+            chosen: encode("chosen", &preference.chosen)?,
+            rejected: encode("rejected", &preference.rejected)?,
+        })
+    }
+
+    pub(crate) fn encode_after<T: Tokenize + ?Sized>(
+        &self,
+        tokenizer: &T,
+        messages: &[Message],
+        first: usize,
+        turns: Turns,
+    ) -> Result<Example, DataError> {
+        let mut text = TrainingText::after(&self.template, messages, first, turns, &self.end)?;
+        if self.trim_tail {
+            text.trim_tail();
         }
-        Ok(Encoded { examples, report })
+        encode_example(tokenizer, &text)
     }
 }

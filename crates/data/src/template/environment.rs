@@ -3,10 +3,11 @@
 use std::time::SystemTime;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
-use minijinja_contrib::pycompat::unknown_method_callback;
+use minijinja::value::Rest;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, escape_formatter};
+use minijinja_contrib::globals::{cycler, joiner};
 
-use super::{clock, json};
+use super::{clock, filters, json, methods, number};
 
 /// The name of the one template in an environment.
 pub(super) const NAME: &str = "chat_template";
@@ -23,7 +24,16 @@ pub(super) fn environment() -> Result<Environment<'static>, Error> {
     environment.set_syntax(syntax.trim_blocks(true).lstrip_blocks(true).build()?);
     // Printing an undefined name gives nothing, an attribute of one is an error: jinja2's `Undefined`.
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
-    environment.set_unknown_method_callback(unknown_method_callback);
+    environment.set_unknown_method_callback(methods::call);
+    environment.set_formatter(|out, state, value| match float(value) {
+        Some(number) => Ok(out.write_str(&number::python_float(number))?),
+        None => escape_formatter(out, state, value),
+    });
+    // The engine's own, which jinja2 has not: a template may ask whether it is there.
+    environment.remove_global("debug");
+    environment.add_function("cycler", |items: Rest<Value>| cycler(items.0));
+    environment.add_function("joiner", joiner);
+    filters::add(&mut environment);
     environment.add_filter("tojson", json::tojson);
     environment.add_function(
         "raise_exception",
@@ -33,6 +43,13 @@ pub(super) fn environment() -> Result<Environment<'static>, Error> {
         },
     );
     Ok(environment)
+}
+
+/// The number, if `value` is one that is not whole by its type.
+fn float(value: &Value) -> Option<f64> {
+    (value.is_number() && !value.is_integer())
+        .then(|| f64::try_from(value.clone()).ok())
+        .flatten()
 }
 
 /// Makes `strftime_now` tell `time`.
@@ -55,7 +72,7 @@ pub(super) fn refusal(error: &Error) -> Option<String> {
 }
 
 /// The engine's words without the template's name and line, which our own errors bring.
-pub(super) fn describe(error: &Error) -> String {
+pub(crate) fn describe(error: &Error) -> String {
     match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),

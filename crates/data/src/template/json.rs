@@ -5,6 +5,9 @@
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
+use super::methods::check_width;
+use super::number::python_float;
+
 struct Style {
     ensure_ascii: bool,
     indent: Option<usize>,
@@ -16,6 +19,7 @@ struct Style {
 /// `value|tojson(ensure_ascii=false, indent=none, separators=none, sort_keys=false)`.
 pub(super) fn tojson(value: Value, options: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
+    check_width(indent.unwrap_or(0))?;
     let separators: Option<(String, String)> = match options.get::<Option<Value>>("separators")? {
         Some(pair) if !pair.is_none() => Some((
             pair.get_item_by_index(0)?.to_string(),
@@ -46,7 +50,7 @@ fn write(out: &mut String, value: &Value, style: &Style, depth: usize) -> Result
     match value.kind() {
         ValueKind::None => out.push_str("null"),
         ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
-        ValueKind::Number => out.push_str(&value.to_string()),
+        ValueKind::Number => write_number(out, value),
         ValueKind::String => write_text(out, &value.to_string(), style)?,
         ValueKind::Seq | ValueKind::Iterable => {
             let items = value.try_iter()?.collect::<Vec<_>>();
@@ -60,7 +64,7 @@ fn write(out: &mut String, value: &Value, style: &Style, depth: usize) -> Result
                 keys.sort_by_key(Value::to_string);
             }
             write_items(out, ['{', '}'], &keys, style, depth, |out, key| {
-                write_text(out, &key.to_string(), style)?;
+                write_key(out, key, style)?;
                 out.push_str(&style.key_separator);
                 write(out, &value.get_item(key)?, style, depth + 1)
             })?;
@@ -72,6 +76,35 @@ fn write(out: &mut String, value: &Value, style: &Style, depth: usize) -> Result
             ));
         }
     }
+    Ok(())
+}
+
+fn write_number(out: &mut String, value: &Value) {
+    match f64::try_from(value.clone()) {
+        Ok(number) if !value.is_integer() && number.is_finite() => {
+            out.push_str(&python_float(number));
+        }
+        // json.dumps writes what is no JSON, as JavaScript spells it.
+        Ok(number) if number.is_nan() => out.push_str("NaN"),
+        Ok(number) if number.is_infinite() => {
+            out.push_str(if number > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            });
+        }
+        _ => out.push_str(&value.to_string()),
+    }
+}
+
+/// A key is a text; a number, a truth value and none become one in JSON's spelling.
+fn write_key(out: &mut String, key: &Value, style: &Style) -> Result<(), Error> {
+    if key.kind() == ValueKind::String {
+        return write_text(out, &key.to_string(), style);
+    }
+    out.push('"');
+    write(out, key, style, 0)?;
+    out.push('"');
     Ok(())
 }
 
@@ -146,6 +179,22 @@ mod tests {
         for (source, expected) in cases {
             let template = ChatTemplate::new(source, None, None).unwrap();
             assert_eq!(template.render(&[], false).unwrap(), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn widths_that_no_memory_holds_are_refused() {
+        for source in [
+            "{{ 'a'.ljust(99999999999999) }}",
+            "{{ 'a'.rjust(99999999999999) }}",
+            "{{ [1] | tojson(indent=99999999999999) }}",
+        ] {
+            let template = ChatTemplate::new(source, None, None).unwrap();
+            assert_eq!(
+                template.render(&[], false).unwrap_err().to_string(),
+                "chat template line 1 failed: invalid operation: a width of 99999999999999 characters; the most is 65536",
+                "{source}"
+            );
         }
     }
 

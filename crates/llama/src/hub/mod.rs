@@ -41,14 +41,17 @@ use id::is_plain;
 use snapshot::{Snapshot, Stop};
 
 /// Files that a model may lack.
-const OPTIONAL: [&str; 4] = [
+const OPTIONAL: [&str; 5] = [
     "generation_config.json",
     "tokenizer_config.json",
+    "special_tokens_map.json",
     "chat_template.jinja",
     "chat_template.json",
 ];
 const INDEX: &str = "model.safetensors.index.json";
 const SINGLE: &str = "model.safetensors";
+const TOKENIZER: &str = "tokenizer.json";
+const SENTENCEPIECE: &str = "tokenizer.model";
 /// How often a branch may move while its files are fetched.
 const MOST_MOVES: usize = 3;
 
@@ -71,13 +74,41 @@ pub fn fetch(
     options: &HubOptions,
     progress: &mut dyn FnMut(&Download<'_>),
 ) -> Result<PathBuf, LlamaError> {
+    of_one_commit(id, options, progress, |snapshot| match &id.file {
+        Some(file) => snapshot.required(file, "the id names it"),
+        None => folder(snapshot, id),
+    })
+}
+
+/// As [`fetch`], without the weights: the path that
+/// [`PretrainedTokenizer::open`](crate::PretrainedTokenizer::open) takes.
+///
+/// A GGUF file that the id names is fetched whole, since its text side is part
+/// of it.
+///
+/// # Errors
+/// As [`fetch`]; a repository needs a tokenizer, and no `config.json`.
+pub fn fetch_tokenizer(
+    id: &HubId,
+    options: &HubOptions,
+    progress: &mut dyn FnMut(&Download<'_>),
+) -> Result<PathBuf, LlamaError> {
+    of_one_commit(id, options, progress, |snapshot| match &id.file {
+        Some(file) => snapshot.required(file, "the id names it"),
+        None => tokenizer_folder(snapshot),
+    })
+}
+
+/// Asks for files until all that `find` needs are of one commit.
+fn of_one_commit(
+    id: &HubId,
+    options: &HubOptions,
+    progress: &mut dyn FnMut(&Download<'_>),
+    find: impl Fn(&mut Snapshot) -> Result<PathBuf, Stop>,
+) -> Result<PathBuf, LlamaError> {
     let mut snapshot = Snapshot::open(id, options, progress)?;
     for _ in 0..=MOST_MOVES {
-        let found = match &id.file {
-            Some(file) => snapshot.required(file, "the id names it"),
-            None => folder(&mut snapshot, id),
-        };
-        match found {
+        match find(&mut snapshot) {
             Ok(path) => return Ok(path),
             Err(Stop::Moved) => {}
             Err(Stop::Failed(failure)) => return Err(*failure),
@@ -85,7 +116,7 @@ pub fn fetch(
     }
     Err(LlamaError::HubFile {
         id: id.to_string(),
-        file: "config.json".into(),
+        file: id.file.clone().unwrap_or_else(|| "config.json".into()),
         what: "belongs to another commit each time it is asked for".into(),
     })
 }
@@ -113,10 +144,26 @@ fn folder(snapshot: &mut Snapshot, id: &HubId) -> Result<PathBuf, Stop> {
     for file in OPTIONAL {
         snapshot.optional(file)?;
     }
-    if snapshot.optional("tokenizer.json")?.is_none() {
-        snapshot.optional("tokenizer.model")?;
+    if snapshot.optional(TOKENIZER)?.is_none() {
+        snapshot.optional(SENTENCEPIECE)?;
     }
     Ok(folder)
+}
+
+/// The files about text, and their folder's path.
+fn tokenizer_folder(snapshot: &mut Snapshot) -> Result<PathBuf, Stop> {
+    let tokenizer = match snapshot.optional(TOKENIZER)? {
+        Some(path) => path,
+        None => snapshot.required(
+            SENTENCEPIECE,
+            "nor is there tokenizer.json; a GGUF file is named in the id, ORG/NAME:FILE.gguf",
+        )?,
+    };
+    snapshot.optional("config.json")?;
+    for file in OPTIONAL {
+        snapshot.optional(file)?;
+    }
+    Ok(tokenizer.with_file_name(""))
 }
 
 /// The shards that a folder's index names.

@@ -3,11 +3,16 @@
 mod files;
 mod folder;
 mod gguf;
+mod pretrained_tokenizer;
+mod special_tokens;
 mod template;
 
 use std::path::Path;
 
 use burn::tensor::Device;
+
+pub use pretrained_tokenizer::PretrainedTokenizer;
+pub use special_tokens::SpecialTokens;
 
 use crate::config::LlamaConfig;
 use crate::{LlamaError, LlamaForCausalLM, Precision, Tokenizer};
@@ -28,10 +33,8 @@ pub struct LoadedModel {
     /// The Jinja chat template, if the files hold one; the one called
     /// `default` where they hold several.
     pub chat_template: Option<String>,
-    /// The token that begins a text, as templates spell it.
-    pub bos_token: Option<String>,
-    /// The token that ends a text, as templates spell it.
-    pub eos_token: Option<String>,
+    /// The tokens that have names, as templates spell them.
+    pub special_tokens: SpecialTokens,
     /// The ids that end a generation.
     pub end_ids: Vec<u32>,
 }

@@ -1,8 +1,9 @@
 //! Which of a folder's chat templates is the model's.
 //!
-//! Compared against transformers 5.23 (`PreTrainedTokenizerBase` and
-//! `ProcessorMixin`, `from_pretrained`): a template file wins over a
-//! template in `tokenizer_config.json`, and of several the one called
+//! Compared against transformers 5.23 (`PreTrainedTokenizerBase`, and
+//! `ProcessorMixin` for `chat_template.json`, `from_pretrained`): a template
+//! file wins over a template in `tokenizer_config.json`, an additional file
+//! called `default` over the single one, and of several the one called
 //! `default` renders a conversation without tools.
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use super::files::{optional_object, read_text, refuse};
 use crate::LlamaError;
 
 /// The default template, from the first place that has one:
-/// `chat_template.jinja`, `additional_chat_templates/default.jinja`,
+/// `additional_chat_templates/default.jinja`, `chat_template.jinja`,
 /// `chat_template` in `tokenizer_config.json`, the processors' old
 /// `chat_template.json`.
 pub(super) fn chat_template(
@@ -22,8 +23,8 @@ pub(super) fn chat_template(
     settings: &Value,
 ) -> Result<Option<String>, LlamaError> {
     for name in [
-        "chat_template.jinja",
         "additional_chat_templates/default.jinja",
+        "chat_template.jinja",
     ] {
         let path = folder.join(name);
         if path.exists() {

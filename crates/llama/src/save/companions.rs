@@ -71,14 +71,10 @@ pub(super) fn write(loaded: &LoadedModel, edges: &Edges, folder: &Path) -> Resul
     let path = folder.join("tokenizer.json");
     fs::write(&path, tokenizer.to_json()?).map_err(LlamaError::io(&path))?;
     let mut settings = Map::new();
-    for (key, value) in [
-        ("bos_token", &loaded.bos_token),
-        ("eos_token", &loaded.eos_token),
-        ("chat_template", &loaded.chat_template),
-    ] {
-        if let Some(value) = value {
-            settings.insert(key.into(), Value::String(value.clone()));
-        }
+    let template = loaded.chat_template.as_deref();
+    let tokens = loaded.special_tokens.iter();
+    for (key, value) in tokens.chain(template.map(|text| ("chat_template", text))) {
+        settings.insert(key.into(), value.into());
     }
     settings.insert("clean_up_tokenization_spaces".into(), Value::Bool(false));
     settings.insert("tokenizer_class".into(), "PreTrainedTokenizerFast".into());

@@ -119,7 +119,8 @@ impl Edges {
     }
 
     fn of_model(loaded: &LoadedModel) -> Self {
-        let bos = loaded.bos_token.as_ref().zip(loaded.tokenizer.as_ref());
+        let bos = loaded.special_tokens.bos();
+        let bos = bos.zip(loaded.tokenizer.as_ref());
         Self {
             bos: bos.and_then(|(token, tokenizer)| tokenizer.id(token)),
             eos: loaded.end_ids.clone(),

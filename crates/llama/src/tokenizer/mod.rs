@@ -10,6 +10,7 @@ mod byte_level;
 mod folder;
 mod gguf;
 mod json;
+mod pieces;
 mod pre_tokenizer;
 mod sentencepiece;
 mod sentencepiece_file;
@@ -19,6 +20,7 @@ mod vocabulary;
 
 use std::path::Path;
 
+pub use pieces::SpecialPlace;
 pub use stream::TextStream;
 
 use tokenizers::{Model, NormalizedString, Normalizer, OffsetReferential, OffsetType};

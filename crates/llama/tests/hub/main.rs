@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anneal_llama::hub::{HubId, HubOptions, fetch};
-use anneal_llama::{LlamaError, load};
+use anneal_llama::hub::{HubId, HubOptions, fetch, fetch_tokenizer};
+use anneal_llama::{LlamaError, PretrainedTokenizer, load};
 use anneal_testkit::{device, fixture_path};
 use burn::tensor::{Int, Tensor};
 use server::{Request, Server, State};
@@ -113,6 +113,50 @@ fn a_model_comes_once_and_then_from_the_cache() {
     assert_eq!(server.requests(), []);
     drop(server);
     assert_eq!(get("org/name", &options).unwrap(), path);
+}
+
+#[test]
+fn a_tokenizer_comes_without_the_weights() {
+    let server = Server::start(state(fixture("gguf/hf")));
+    let cache = tempfile::tempdir().unwrap();
+    let options = options(&server, cache.path());
+    let id = HubId::parse("org/name").unwrap();
+    let path = fetch_tokenizer(&id, &options, &mut |_| {}).unwrap();
+    assert_eq!(
+        downloaded(&server.requests()),
+        [
+            "config.json",
+            "generation_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+        ]
+    );
+    let text = PretrainedTokenizer::open(&path).unwrap();
+    let ids = text.tokenizer.encode("SELECT name", false).unwrap();
+    let local = PretrainedTokenizer::open(&fixture_path("gguf/hf")).unwrap();
+    assert_eq!(ids, local.tokenizer.encode("SELECT name", false).unwrap());
+    assert_eq!(text.end_ids, [2]);
+    // The weights are all that a model still needs.
+    get("org/name", &options).unwrap();
+    assert_eq!(downloaded(&server.requests()), ["model.safetensors"]);
+}
+
+#[test]
+fn a_repository_without_a_tokenizer_says_what_it_lacks() {
+    let files = fixture("tiny-llama-untied").into_iter();
+    let files = files.filter(|(name, _)| !name.starts_with("tokenizer"));
+    let server = Server::start(state(files));
+    let cache = tempfile::tempdir().unwrap();
+    let id = HubId::parse("org/name").unwrap();
+    let options = options(&server, cache.path());
+    let error = fetch_tokenizer(&id, &options, &mut |_| {}).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "org/name@main: tokenizer.model is missing: {} answered 404, no such repository, revision or file; nor is there tokenizer.json; a GGUF file is named in the id, ORG/NAME:FILE.gguf",
+            server.endpoint
+        )
+    );
 }
 
 #[test]
