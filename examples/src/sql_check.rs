@@ -170,7 +170,7 @@ mod tests {
                 tables,
                 "SELECT x FROM a WHERE max(x) > 1",
                 AGGREGATE,
-                "misuse of aggregate: max()",
+                "misuse of aggregate function max()",
             ),
             (
                 tables,

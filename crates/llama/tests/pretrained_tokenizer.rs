@@ -135,6 +135,6 @@ fn what_has_no_tokenizer_is_refused() {
     fs::write(&path, "not a model").unwrap();
     assert_eq!(
         refused(&path),
-        ": not a model: \"not \"; expected a GGUF file, or a folder with config.json"
+        ": not a model: a file that begins with \"not \"; expected a GGUF file, or a folder with config.json"
     );
 }

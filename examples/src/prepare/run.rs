@@ -51,13 +51,13 @@ pub fn prepare(flags: &PrepareFlags, progress: ProgressReport) -> Result<(), Exa
     report.rows += set_apart.len();
     set_apart.append(&mut report.set_apart);
     report.set_apart = set_apart;
-    bar.finish(&account.pace());
     if report.lengths.kept == 0 {
         return Err(nothing_kept(
             flags,
             &account.summary(String::new(), &report, max_length, None),
         ));
     }
+    bar.finish(&account.pace());
     let packed = output.finish()?;
     let format = rows
         .format()

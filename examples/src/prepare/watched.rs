@@ -17,9 +17,10 @@ impl Part {
         f64::from_bits(self.0.load(Ordering::Relaxed))
     }
 
+    /// What is read is not prepared yet: the end is for the bar's last line to say, once.
     fn set(&self, part: f64) {
-        self.0
-            .store(part.clamp(0.0, 1.0).to_bits(), Ordering::Relaxed);
+        let part = part.clamp(0.0, 0.99);
+        self.0.store(part.to_bits(), Ordering::Relaxed);
     }
 }
 
