@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 use anneal_data::{DataError, Encoder, LengthPolicy, Preparer, Rows, Source, Turns};
 use anneal_train::{Progress, ProgressReport};
@@ -16,6 +17,8 @@ use crate::{ExampleError, write_whole};
 
 /// Rows between two looks at the clock.
 const BETWEEN_UPDATES: usize = 256;
+/// What is over or refused sooner needs no progress, and an error then stands alone.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Does what the flags ask for: a document or a view on standard output, all else on standard error.
 ///
@@ -37,12 +40,13 @@ pub fn prepare(flags: &PrepareFlags, progress: ProgressReport) -> Result<(), Exa
         .with_cleaner(checks::cleaner(flags, || rows(flags, &source))?)
         .with_on_bad_row(flags.on_bad_row);
     let (mut output, mut account) = (Output::new(flags)?, Account::new());
-    let (part, mut bar) = (Part::default(), Progress::new(progress));
+    let (part, mut bar, begun) = (Part::default(), Progress::new(progress), Instant::now());
     let (mut rows, mut by_file) = (rows(flags, &source), BTreeMap::new());
     let watched = Watched::new(&mut rows, flags.limit, &part, &mut by_file);
     let mut report = preparer.run(watched, |row| {
         account.keep(&row);
-        if account.examples() % BETWEEN_UPDATES == 0 {
+        let look = account.examples().is_multiple_of(BETWEEN_UPDATES);
+        if look && begun.elapsed() >= QUIET {
             bar.update(part.get(), &account.pace());
         }
         output.row(row, &text.tokenizer)
