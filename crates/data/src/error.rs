@@ -123,10 +123,12 @@ pub enum DataError {
         questions: usize,
     },
     /// Predictions in the questions' order are not as many as the questions.
-    #[error("`{path}` has {found} predictions without `index` for {expected} questions", path = path.display())]
+    #[error("`{path}` line {line}: {found} predictions without `index` for {expected} questions; expected one for each", path = path.display())]
     PredictionCount {
         /// The file.
         path: PathBuf,
+        /// The first line too many, or the last line of too few.
+        line: usize,
         /// Predictions in the file.
         found: usize,
         /// Questions.

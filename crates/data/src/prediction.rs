@@ -80,8 +80,14 @@ pub fn read_predictions(
         predictions[index] = sql;
     }
     if !indexed && records.len() != questions {
+        let at = records.get(questions).or(records.last());
+        let line = at.map_or(1, |record| match record.place.at {
+            At::Line(line) => line,
+            At::Row(row) => row + 1,
+        });
         return Err(DataError::PredictionCount {
             path: path.to_owned(),
+            line,
             found: records.len(),
             expected: questions,
         });

@@ -174,11 +174,11 @@ fn predictions_that_do_not_fit_the_questions_are_refused() {
         ),
         (
             "{\"sql\": \"a\"}\n{\"sql\": \"b\"}",
-            "has 2 predictions without `index` for 3 questions",
+            "line 2: 2 predictions without `index` for 3 questions; expected one for each",
         ),
         (
             "{\"sql\": \"a\"}\n{\"sql\": \"b\"}\n{\"sql\": \"c\"}\n{\"sql\": \"d\"}",
-            "has 4 predictions without `index` for 3 questions",
+            "line 4: 4 predictions without `index` for 3 questions; expected one for each",
         ),
         (
             "{\"prediction\": \"a\"}",
