@@ -44,14 +44,17 @@ fn run(flags: Flags) -> Result<(), ExampleError> {
 }
 
 fn summary(report: &finetune::Report, adapter: &std::path::Path) -> String {
-    use anneal_examples::evaluation::describe;
+    use anneal_examples::evaluation;
     let mut text = format!(
         "{} steps in {:.1} minutes, {:.0} tokens/s",
         report.steps, report.training_minutes, report.tokens_per_second
     );
     for (when, measured) in [("before", &report.before), ("after", &report.after)] {
         if let Some(measured) = measured {
-            text.push_str(&format!("\n{when}: {}", describe(&measured.totals)));
+            text.push_str(&format!(
+                "\n{when}: {}",
+                evaluation::summary(&measured.totals)
+            ));
         }
     }
     text.push_str(&format!("\nadapter: {}", adapter.display()));

@@ -172,10 +172,71 @@ pub enum ExampleError {
         /// Where they went.
         reason: String,
     },
+    /// Rows that are no questions.
+    #[error(
+        "{place}: a row of {format}, expected a question with its SQL (spider or sql-create-context)"
+    )]
+    NotQuestions {
+        /// Where it stands.
+        place: anneal_data::Place,
+        /// What it is.
+        format: anneal_data::Format,
+    },
+    /// A question that names no database, where databases lie in a folder.
+    #[error(
+        "{place}: there is no `db_id`, which --databases needs; leave --databases out to judge on databases made from `context`"
+    )]
+    NoDatabaseId {
+        /// Where it stands.
+        place: anneal_data::Place,
+    },
+    /// A question with neither a database nor a schema.
+    #[error(
+        "{place}: there is no `context` to make databases from; give the CREATE TABLE text there, or --databases"
+    )]
+    NothingToRunOn {
+        /// Where it stands.
+        place: anneal_data::Place,
+    },
+    /// What stopped a judgement.
+    #[error("{place}: {source}{}", match **source { anneal_sql::EvaluateError::Database { .. } => "", _ => "; give --on-failing-gold leave-out to judge the others" })]
+    Judging {
+        /// The question.
+        place: anneal_data::Place,
+        /// The reason.
+        source: Box<anneal_sql::EvaluateError>,
+    },
+    /// The same without the question's place.
+    #[error("question {}: {source}", source.case())]
+    Measuring {
+        /// The reason.
+        source: Box<anneal_sql::EvaluateError>,
+    },
+    /// A report that cannot be read or written.
+    #[error(transparent)]
+    Report(#[from] anneal_sql::ReportError),
+    /// Two reports that are not on the same questions.
+    #[error("{path}: {source}")]
+    Compared {
+        /// The earlier report.
+        path: PathBuf,
+        /// Where they differ.
+        source: Box<anneal_sql::ComparisonError>,
+    },
     /// Questions of which none can be judged.
-    #[error("no question can be judged: the gold query of question {index} fails: {reason}")]
+    #[error("{place}: no question can be judged: the gold query fails: {reason}")]
     NothingJudged {
-        /// The first question's place in its file, from 0.
+        /// The first question whose gold fails.
+        place: anneal_data::Place,
+        /// Why.
+        reason: String,
+    },
+    /// The same for questions of a run's own.
+    #[error(
+        "no held-out question can be judged: the gold query of question {index} fails: {reason}"
+    )]
+    NothingMeasured {
+        /// The first question's place among the held-out ones, from 0.
         index: usize,
         /// Why its gold fails.
         reason: String,

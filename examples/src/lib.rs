@@ -24,7 +24,7 @@ pub use allocator::keep_freed_memory;
 pub use bytes::parse_bytes;
 pub use error::ExampleError;
 pub use exit::finish;
-pub use files::write_whole;
+pub use files::{write_json, write_whole};
 pub use memory::peak_memory_bytes;
 pub use model::{open_model, token_loss};
 pub use predict::{Conversation, PredictOptions};

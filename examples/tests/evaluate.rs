@@ -3,76 +3,12 @@
 
 mod common;
 
-use std::path::PathBuf;
-
+use common::set::{Set, sql, verdicts};
 use common::{
-    SYSTEM, assert_contains, fixture, gguf, json, misused, read_json, refused, shop, snapshot,
-    succeed, text, write_lines,
+    SYSTEM, assert_contains, fixture, gguf, json, misused, read_json, refused, snapshot, succeed,
+    text, write_lines,
 };
 use serde_json::{Value, json};
-
-/// Databases and questions in a folder of their own.
-struct Set {
-    folder: tempfile::TempDir,
-    questions: String,
-    golds: Vec<&'static str>,
-}
-
-impl Set {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let golds = vec![
-            "SELECT count(*) FROM item",
-            "SELECT id FROM item WHERE price > 4 ORDER BY id",
-            "SELECT max(price) FROM item",
-            "SELECT id, price FROM item",
-            "SELECT min(id) FROM item",
-        ];
-        let rows: Vec<Value> = (0..)
-            .zip(&golds)
-            .map(|(number, sql)| {
-                let db_id = shop(&folder.path().join("databases"), number);
-                json!({"db_id": db_id, "question": format!("Question {number}?"), "sql": sql})
-            })
-            .collect();
-        let questions = write_lines(folder.path().join("questions.jsonl"), &rows);
-        Self {
-            folder,
-            questions,
-            golds,
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// The flags of every run, and more.
-    fn flags(&self, more: &[&str]) -> Vec<String> {
-        let databases = text(self.path("databases"));
-        let flags = ["--questions", &self.questions, "--databases", &databases];
-        flags.iter().chain(more).map(ToString::to_string).collect()
-    }
-
-    fn predict(&self, predictions: &[Value]) -> Vec<String> {
-        let path = write_lines(self.path("predictions.jsonl"), predictions);
-        self.flags(&["--predictions", &path, "--json"])
-    }
-}
-
-fn sql(text: &str) -> Value {
-    json!({ "sql": text })
-}
-
-fn verdicts(evaluation: &Value) -> Vec<(&str, &str)> {
-    let lines = evaluation["lines"].as_array().unwrap().iter();
-    lines
-        .map(|line| {
-            let kind = line["error"]["kind"].as_str();
-            (line["verdict"].as_str().unwrap(), kind.unwrap_or_default())
-        })
-        .collect()
-}
 
 #[test]
 fn golds_as_predictions_are_all_correct() {
@@ -87,9 +23,14 @@ fn golds_as_predictions_are_all_correct() {
         (&json!(5), &json!(5))
     );
     let printed = succeed("evaluate", &flags[..flags.len() - 1]);
-    assert_eq!(
-        printed,
-        "execution accuracy 1.000 (5 of 5 correct), 1.000 run\n"
+    let table: Vec<Vec<&str>> = printed
+        .lines()
+        .map(|l| l.split_whitespace().collect())
+        .collect();
+    let execution = "execution 5 5 100.0 % 56.6 to 100.0 %";
+    assert!(
+        table.iter().any(|row| row.join(" ") == execution),
+        "{printed}"
     );
 }
 
@@ -109,21 +50,26 @@ fn hostile_predictions_are_counted_and_change_nothing() {
     let flags = [flags, vec!["--report".into(), report.clone()]].concat();
     let evaluation = json("evaluate", &flags);
     let found = verdicts(&evaluation);
-    assert_eq!(found[..2], [("correct", ""), ("wrong", "")]);
-    assert_eq!(found[2], ("prediction_failed", "forbidden"));
-    // On a busy machine the clock may come before the count of operations.
-    assert_eq!(found[3].0, "prediction_failed");
-    assert!(
-        ["over_operations", "over_time"].contains(&found[3].1),
-        "{found:?}"
+    let over = "budget_exceeded";
+    assert_eq!(found, ["", "wrong_order", "forbidden", over, over]);
+    let totals = &evaluation["totals"];
+    let counts = [
+        "correct",
+        "wrong",
+        "prediction_failed",
+        "gold_failed",
+        "judged",
+    ];
+    assert_eq!(
+        counts.map(|key| totals[key].as_u64().unwrap()),
+        [1, 1, 3, 0, 5]
     );
-    assert_eq!(found[4], ("prediction_failed", "over_rows"));
-    let expected = json!({
-        "correct": 1, "wrong": 1, "prediction_failed": 3, "gold_failed": 0,
-        "judged": 5, "execution_accuracy": 0.2, "runs": 0.4
-    });
-    assert_eq!(evaluation["totals"], expected);
-    let line = &evaluation["lines"][1];
+    assert_eq!(
+        (&totals["execution_accuracy"], &totals["runs"]["rate"]),
+        (&json!(0.2), &json!(0.4))
+    );
+    assert_eq!(evaluation["failures"]["budget_exceeded"]["count"], json!(2));
+    let line = &evaluation["examples"][1];
     assert_eq!(
         (
             &line["index"],
@@ -151,12 +97,11 @@ fn predictions_with_an_index_may_be_out_of_order_and_incomplete() {
     let rows = [4, 1, 0, 2].map(|index| json!({"index": index, "sql": set.golds[index]}));
     let evaluation = json("evaluate", &set.predict(&rows));
     let found = verdicts(&evaluation);
-    let (correct, missing) = (("correct", ""), ("prediction_failed", "empty"));
-    assert_eq!(found, [correct, correct, correct, missing, correct]);
+    assert_eq!(found, ["", "", "", "not_sql", ""]);
 }
 
 #[test]
-fn a_question_whose_gold_fails_is_in_no_rate() {
+fn a_question_whose_gold_fails_is_named_or_in_no_rate() {
     let set = Set::new();
     let question = json!({"db_id": "shop_00", "question": "?", "sql": "SELECT no FROM where"});
     let whole = std::fs::read_to_string(&set.questions).unwrap();
@@ -164,6 +109,17 @@ fn a_question_whose_gold_fails_is_in_no_rate() {
     let mut rows: Vec<Value> = set.golds.iter().map(|gold| sql(gold)).collect();
     rows.push(sql("SELECT 1"));
     let flags = set.predict(&rows);
+    assert_contains(
+        &refused("evaluate", &flags),
+        &[
+            "questions.jsonl",
+            "line 6",
+            "gold",
+            "syntax error",
+            "--on-failing-gold leave-out",
+        ],
+    );
+    let flags = [vec!["--on-failing-gold".into(), "leave-out".into()], flags].concat();
     let totals = &json("evaluate", &flags)["totals"];
     assert_eq!(
         (&totals["gold_failed"], &totals["judged"]),
@@ -171,7 +127,7 @@ fn a_question_whose_gold_fails_is_in_no_rate() {
     );
     assert_eq!(totals["execution_accuracy"], json!(1.0));
     let printed = succeed("evaluate", &flags[..flags.len() - 1]);
-    assert_contains(&printed, &["5 of 5 correct", "1 left out"]);
+    assert_contains(&printed, &["6 questions, 5 judged, 1 left out"]);
 }
 
 #[test]
@@ -186,11 +142,14 @@ fn golds_that_write_or_never_end_are_refused_where_nothing_else_can_be_judged() 
         let predictions = write_lines(set.folder.path().join("p.jsonl"), &[sql("SELECT 1")]);
         let databases = text(set.folder.path().join("databases"));
         let flags = ["--questions", &questions, "--databases", &databases];
-        let message = refused(
-            "evaluate",
-            &[&flags[..], &["--predictions", &predictions]].concat(),
+        let flags = [&flags[..], &["--predictions", &predictions]].concat();
+        assert_contains(
+            &refused("evaluate", &flags),
+            &["bad.jsonl", "line 1", reason],
         );
-        assert_contains(&message, &["question 0", reason]);
+        let flags = [&flags[..], &["--on-failing-gold", "leave-out"]].concat();
+        let message = refused("evaluate", &flags);
+        assert_contains(&message, &["line 1", "no question can be judged", reason]);
     }
     for file in ["bad.jsonl", "p.jsonl"] {
         std::fs::remove_file(set.folder.path().join(file)).unwrap();
@@ -222,7 +181,7 @@ fn a_model_s_answers_are_those_of_generate() {
         );
     }
     let path = text(set.path("messages.json"));
-    for line in evaluation["lines"].as_array().unwrap() {
+    for line in evaluation["examples"].as_array().unwrap() {
         let question = line["question"].as_str().unwrap();
         let messages = json!([
             {"role": "system", "content": SYSTEM},
@@ -266,7 +225,15 @@ fn files_that_can_t_be_used_are_named_with_line_and_column() {
         &refuse(&wrong),
         &["line 4", "`sql`", "a string", "a number"],
     );
-    assert_contains(&refuse(&golds[..4]), &["4 predictions", "5 questions"]);
+    assert_contains(
+        &refuse(&golds[..4]),
+        &[
+            "predictions.jsonl",
+            "line 4",
+            "4 predictions",
+            "5 questions",
+        ],
+    );
     let outside = [json!({"index": 5, "sql": "SELECT 1"})];
     assert_contains(&refuse(&outside), &["line 1", "index 5"]);
     let missing = set.flags(&["--predictions", "no-such.jsonl"]);

@@ -8,8 +8,8 @@ use std::sync::PoisonError;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::database::HEAP;
 use crate::gate::{Gate, MAX_SQL_BYTES};
+use crate::heap::{self, HEAP};
 use crate::lexer::{Token, tokens};
 use crate::{Budget, Database, QueryError};
 
@@ -47,7 +47,7 @@ impl Database {
     /// Builds an empty database in memory from `context`, CREATE TABLE statements with semicolons between.
     ///
     /// Allowed are tables of every kind but virtual ones and those made from a query, with their
-    /// constraints; `budget`'s operations and time are those of all statements together. Its path is
+    /// constraints; `budget`'s operations, memory and time are those of all statements together. Its path is
     /// `:memory:`.
     ///
     /// # Errors
@@ -69,8 +69,16 @@ impl Database {
     /// ```
     pub fn from_context(context: &str, budget: &Budget) -> Result<Self, ContextError> {
         let statements = statements(context).map_err(|source| ContextError::Text { source })?;
+        Self::from_statements(&statements, budget)
+    }
+
+    /// The database that these statements make; alone in SQLite's heap if it must.
+    pub(crate) fn from_statements(
+        statements: &[&str],
+        budget: &Budget,
+    ) -> Result<Self, ContextError> {
         let shared = HEAP.read().unwrap_or_else(PoisonError::into_inner);
-        let result = Self::build(&statements, budget);
+        let result = Self::build(statements, budget, 0);
         drop(shared);
         let over = |error: &ContextError| matches!(error.verdict(), QueryError::OverMemory { .. });
         if !result.as_ref().is_err_and(over) {
@@ -78,10 +86,10 @@ impl Database {
         }
         // As for queries: the memory may have been another thread's.
         let _alone = HEAP.write().unwrap_or_else(PoisonError::into_inner);
-        Self::build(&statements, budget)
+        Self::build(statements, budget, heap::used())
     }
 
-    fn build(statements: &[&str], budget: &Budget) -> Result<Self, ContextError> {
+    fn build(statements: &[&str], budget: &Budget, others: usize) -> Result<Self, ContextError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = || {
             let mut connection = Connection::open_in_memory_with_flags(flags)?;
@@ -98,7 +106,7 @@ impl Database {
             connection,
             gate,
         };
-        database.gate.meter.start(budget);
+        database.gate.meter.start(budget, others);
         for (index, statement) in statements.iter().enumerate() {
             let result = database
                 .gate

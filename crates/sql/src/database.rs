@@ -1,18 +1,16 @@
 //! One SQLite file, open for reading by SQL that nobody vouches for.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::budget::Tripped;
 use crate::gate::{Gate, MAX_HEAP_BYTES, MAX_VALUE_BYTES};
+use crate::heap::{self, HEAP};
 use crate::lexer::{single_statement, tokens};
 use crate::{Budget, QueryError, Rows, SqlError, Value, file};
-
-/// Held for reading by every query, for writing by one that must have SQLite's heap alone.
-pub(crate) static HEAP: RwLock<()> = RwLock::new(());
 
 /// A SQLite database file, opened so that no query can change, lock or leave it.
 ///
@@ -65,9 +63,14 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_URI
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection =
-            Connection::open_with_flags(file::uri(&path)?, flags).map_err(unreadable)?;
-        let gate = Gate::close(&mut connection).map_err(unreadable)?;
+        let address = file::uri(&path)?;
+        let open = || {
+            let _shared = HEAP.read().unwrap_or_else(PoisonError::into_inner);
+            let mut connection = Connection::open_with_flags(address, flags)?;
+            let gate = Gate::close(&mut connection)?;
+            Ok((connection, gate))
+        };
+        let (connection, gate) = open().map_err(unreadable)?;
         let database = Self {
             path: path.clone(),
             connection,
@@ -94,15 +97,18 @@ impl Database {
     pub fn query(&self, sql: &str, budget: &Budget) -> Result<Rows, QueryError> {
         let statement = single_statement(sql)?;
         let shared = HEAP.read().unwrap_or_else(PoisonError::into_inner);
-        let result = self.attempt(statement, budget);
+        let result = self.attempt(statement, budget, 0);
         drop(shared);
         if !matches!(result, Err(QueryError::OverMemory { .. })) {
             return result;
         }
-        // SQLite's heap limit is one for all threads, so the memory may have been
-        // another query's. The verdict must not depend on the neighbours: try alone.
+        // SQLite counts the memory of all threads as one, so it may have been
+        // another query's. The verdict must not depend on the neighbours: try alone,
+        // and from an empty page cache, so that it does not depend on the past either.
         let _alone = HEAP.write().unwrap_or_else(PoisonError::into_inner);
-        self.attempt(statement, budget)
+        // Nothing to release is no failure of the query.
+        let _ = self.connection.release_memory();
+        self.attempt(statement, budget, heap::used())
     }
 
     /// Runs SQL of this crate, past the gate.
@@ -119,8 +125,8 @@ impl Database {
         })
     }
 
-    fn attempt(&self, statement: &str, budget: &Budget) -> Result<Rows, QueryError> {
-        self.gate.meter.start(budget);
+    fn attempt(&self, statement: &str, budget: &Budget, others: usize) -> Result<Rows, QueryError> {
+        self.gate.meter.start(budget, others);
         let result = self.run(statement, budget);
         // Also after a success: a refusal must never pass on to the next query.
         let refused = self.gate.take_refused();
@@ -188,6 +194,10 @@ impl Database {
                 let wall = budget.wall.unwrap_or_default();
                 let limit_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
                 return QueryError::OverTime { limit_ms };
+            }
+            Some(Tripped::Memory) => {
+                let limit = budget.memory;
+                return QueryError::OverMemory { limit };
             }
             None => {}
         }

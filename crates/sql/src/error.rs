@@ -131,7 +131,7 @@ pub enum QueryError {
         /// The limit that was passed, in bytes.
         limit: usize,
     },
-    /// More memory inside SQLite than [`MAX_HEAP_BYTES`](crate::MAX_HEAP_BYTES).
+    /// More memory inside SQLite than the budget, or than [`MAX_HEAP_BYTES`](crate::MAX_HEAP_BYTES).
     #[error("the query needs more than {limit} bytes of memory")]
     OverMemory {
         /// The limit in bytes.

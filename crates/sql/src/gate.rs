@@ -14,16 +14,17 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
 use crate::budget::{Meter, STEP};
+use crate::{functions, math};
 
 /// The longest query that is read, in bytes.
 pub const MAX_SQL_BYTES: usize = 64 << 10;
 
 /// The longest text, blob or row inside SQLite, in bytes.
 ///
-/// It also bounds the time of a single operation: `instr` and `replace` are
-/// quadratic in it, and nothing can interrupt them (a quarter of a second at
-/// worst at this length, four seconds at 1 MiB). A column with larger values
-/// does no harm until a query reads it.
+/// It also bounds the time of a single operation, which nothing can interrupt. Functions
+/// that are quadratic in it in SQLite (`instr`, `replace`, `trim(x, y)`) are replaced by
+/// linear ones of the same results, `json_patch` is forbidden. A column with larger
+/// values does no harm until a query reads it.
 pub const MAX_VALUE_BYTES: usize = 256 << 10;
 
 /// The most memory that SQLite may hold in this process, over all connections, in bytes.
@@ -32,9 +33,9 @@ pub const MAX_VALUE_BYTES: usize = 256 << 10;
 /// sets it, for every other user of the same SQLite library in the process too.
 pub const MAX_HEAP_BYTES: usize = 512 << 20;
 
-/// Functions that reach outside the database. SQLite's library lacks most of
-/// them (they belong to its shell), or has them switched off; named all the same.
-const FORBIDDEN_FUNCTIONS: [&str; 8] = [
+/// Functions that reach outside the database, or cannot be stopped. SQLite's library
+/// lacks most of the former (they belong to its shell), or has them switched off; named all the same.
+const FORBIDDEN_FUNCTIONS: [&str; 10] = [
     "load_extension",
     "readfile",
     "writefile",
@@ -43,6 +44,9 @@ const FORBIDDEN_FUNCTIONS: [&str; 8] = [
     "lsdir",
     "fsdir",
     "sqlite_log",
+    // Quadratic in its arguments, and no reading query needs them.
+    "json_patch",
+    "jsonb_patch",
 ];
 
 const LIMITS: [(Limit, i32); 9] = [
@@ -51,7 +55,7 @@ const LIMITS: [(Limit, i32); 9] = [
     // Recursion in SQLite's C code goes as deep as the expression.
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 500),
     (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 100),
-    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
+    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 250),
     (Limit::SQLITE_LIMIT_ATTACHED, 0),
     (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 1),
     (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 100),
@@ -67,6 +71,8 @@ pub(crate) struct Gate {
     /// Tables may be created, in a database of our own.
     creating: AtomicBool,
     refused: Mutex<Option<String>>,
+    /// Tables and columns that statements read, where somebody asks for them.
+    reads: Mutex<Option<Vec<(String, String)>>>,
 }
 
 impl Gate {
@@ -93,11 +99,15 @@ impl Gate {
             |_| Ok(()),
         )?;
 
+        functions::register(connection)?;
+        math::register(connection)?;
+
         let gate = Arc::new(Self {
             meter: Meter::new(),
             own_query: AtomicBool::new(false),
             creating: AtomicBool::new(false),
             refused: Mutex::new(None),
+            reads: Mutex::new(None),
         });
         let ticking = Arc::clone(&gate);
         connection.progress_handler(STEP as i32, Some(move || ticking.meter.tick()))?;
@@ -125,6 +135,16 @@ impl Gate {
         result
     }
 
+    /// Does `work`; also the tables and columns that its statements read. A table of which no column is read has
+    /// an empty column.
+    pub(crate) fn reads_of<T>(&self, work: impl FnOnce() -> T) -> (T, Vec<(String, String)>) {
+        let lock = || self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        *lock() = Some(Vec::new());
+        let result = work();
+        let reads = lock().take();
+        (result, reads.unwrap_or_default())
+    }
+
     /// What was refused since the last call.
     pub(crate) fn take_refused(&self) -> Option<String> {
         self.refused
@@ -136,6 +156,14 @@ impl Gate {
     fn authorize(&self, action: &AuthAction<'_>) -> Authorization {
         if self.own_query.load(Ordering::Relaxed) {
             return Authorization::Allow;
+        }
+        if let AuthAction::Read {
+            table_name,
+            column_name,
+        } = action
+            && let Some(reads) = &mut *self.reads.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            reads.push(((*table_name).to_owned(), (*column_name).to_owned()));
         }
         let allowed = match self.creating.load(Ordering::Relaxed) {
             true => creates_tables(action),

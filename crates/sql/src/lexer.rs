@@ -41,6 +41,18 @@ impl Token<'_> {
         !matches!(self.kind, Kind::Space | Kind::Comment)
     }
 
+    /// What a quoted token says, without its quotes: a doubled quote is one, and a quote that is never closed is
+    /// closed by the end.
+    pub(crate) fn unquoted(&self) -> String {
+        let open = self.text.chars().next().unwrap_or('"');
+        let inside = self.text.strip_prefix(open).unwrap_or(self.text);
+        if open == '[' {
+            return inside.strip_suffix(']').unwrap_or(inside).to_owned();
+        }
+        let inside = inside.strip_suffix(open).unwrap_or(inside);
+        inside.replace(&format!("{open}{open}"), open.encode_utf8(&mut [0; 4]))
+    }
+
     /// The offset just after this token.
     pub(crate) fn end(&self) -> usize {
         self.start + self.text.len()
@@ -67,7 +79,7 @@ pub(crate) fn tokens(sql: &str) -> impl Iterator<Item = Token<'_>> {
 ///
 /// Every byte from 0x80 on belongs to a word or lies between two ASCII marks, so
 /// a token never ends inside a character.
-fn scan(bytes: &[u8]) -> (Kind, usize) {
+pub(crate) fn scan(bytes: &[u8]) -> (Kind, usize) {
     const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
     let run = |from: usize, inside: fn(u8) -> bool| {
         from + bytes[from..]
@@ -185,6 +197,26 @@ mod tests {
         ] {
             let again: String = tokens(sql).map(|token| token.text).collect();
             assert_eq!(again, sql);
+        }
+    }
+
+    #[test]
+    fn a_quoted_token_says_what_is_between_its_quotes() {
+        for (sql, inside) in [
+            ("'it''s \"so\"'", "it's \"so\""),
+            ("\"a\"\"b\"", "a\"b"),
+            ("`a``b`", "a`b"),
+            ("[a[b]", "a[b"),
+            ("''", ""),
+            ("'", ""),
+            ("[é", "é"),
+            ("'never closed", "never closed"),
+        ] {
+            let token = tokens(sql).next().unwrap();
+            assert_eq!(
+                (token.kind, token.unquoted().as_str()),
+                (Kind::Quoted, inside)
+            );
         }
     }
 

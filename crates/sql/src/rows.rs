@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One value of a result.
 ///
@@ -18,8 +18,19 @@ use serde::Serialize;
 /// assert_ne!(Value::Integer(3), Value::Text("3".into()));
 /// assert_ne!(Value::Integer(9_007_199_254_740_993), Value::Real(9_007_199_254_740_992.0));
 /// ```
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
+///
+/// In JSON: `null`, a number, a string, and a list of bytes for a blob. JSON has no infinity, which SQLite gives for
+/// `1e999`: that is `{"real": "Infinity"}` or `{"real": "-Infinity"}`.
+///
+/// ```
+/// use anneal_sql::Value;
+/// let values = [Value::Null, Value::Integer(1), Value::Real(1.0), Value::Real(f64::NEG_INFINITY), Value::Blob(vec![0, 255])];
+/// let json = serde_json::to_string(&values)?;
+/// assert_eq!(json, r#"[null,1,1.0,{"real":"-Infinity"},[0,255]]"#);
+/// assert_eq!(serde_json::from_str::<Vec<Value>>(&json)?, values);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone)]
 pub enum Value {
     /// SQL's NULL.
     Null,
@@ -31,6 +42,61 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Blob(Vec<u8>),
+}
+
+/// The form of a value in JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Json<T, B> {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(T),
+    Blob(B),
+    Infinite { real: Infinity },
+}
+
+#[derive(Serialize, Deserialize)]
+enum Infinity {
+    #[serde(rename = "Infinity")]
+    Positive,
+    #[serde(rename = "-Infinity")]
+    Negative,
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json: Json<&str, &[u8]> = match self {
+            Self::Null => Json::Null,
+            Self::Integer(value) => Json::Integer(*value),
+            Self::Real(f64::INFINITY) => Json::Infinite {
+                real: Infinity::Positive,
+            },
+            Self::Real(f64::NEG_INFINITY) => Json::Infinite {
+                real: Infinity::Negative,
+            },
+            Self::Real(value) => Json::Real(*value),
+            Self::Text(text) => Json::Text(text),
+            Self::Blob(bytes) => Json::Blob(bytes),
+        };
+        json.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Json::<String, Vec<u8>>::deserialize(deserializer)? {
+            Json::Null => Self::Null,
+            Json::Integer(value) => Self::Integer(value),
+            Json::Real(value) => Self::Real(value),
+            Json::Text(text) => Self::Text(text),
+            Json::Blob(bytes) => Self::Blob(bytes),
+            Json::Infinite { real } => Self::Real(match real {
+                Infinity::Positive => f64::INFINITY,
+                Infinity::Negative => f64::NEG_INFINITY,
+            }),
+        })
+    }
 }
 
 /// What equality and hashing look at: one representative for each class of equal values.
@@ -160,6 +226,34 @@ mod tests {
         assert_ne!(Value::Null, Value::Integer(0));
         assert_ne!(Value::Text("a".into()), Value::Blob(b"a".to_vec()));
         assert_ne!(Value::Text("a".into()), Value::Text("A".into()));
+    }
+
+    #[test]
+    fn every_value_comes_back_from_json_as_its_own_kind() {
+        for value in [
+            Value::Null,
+            Value::Integer(i64::MIN),
+            Value::Integer(i64::MAX),
+            Value::Real(-0.0),
+            Value::Real(3.0),
+            Value::Real(0.1 + 0.2),
+            Value::Real(1e300),
+            Value::Real(5e-324),
+            Value::Real(9_223_372_036_854_775_808.0),
+            Value::Real(f64::INFINITY),
+            Value::Real(f64::NEG_INFINITY),
+            Value::Text(String::new()),
+            Value::Text("Infinity".into()),
+            Value::Text("{\"real\":\"Infinity\"}".into()),
+            Value::Blob(vec![]),
+            Value::Blob(vec![0, 255]),
+        ] {
+            let json = serde_json::to_string(&value).unwrap();
+            let back: Value = serde_json::from_str(&json).unwrap();
+            // Their Debug tells 3 from 3.0, which equality does not.
+            assert_eq!(format!("{back:?}"), format!("{value:?}"), "{json}");
+        }
+        assert!(serde_json::from_str::<Value>(r#"{"real":"NaN"}"#).is_err());
     }
 
     #[test]

@@ -8,7 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use anneal_sql::{
-    Budget, Database, Databases, Judgement, QueryError, SqlError, Value, judge, schema_text,
+    Budget, Database, Databases, Difference, Judgement, QueryError, SqlError, Value, judge,
+    schema_text,
 };
 use rusqlite::Connection;
 
@@ -166,19 +167,30 @@ fn judgements_on_one_database() {
     );
     assert_eq!(
         verdict("SELECT a FROM t", "SELECT DISTINCT a FROM t"),
-        Judgement::Wrong
+        Judgement::Wrong(Difference::Rows {
+            found: 3,
+            expected: 4
+        })
     );
     assert_eq!(
         verdict(
             "SELECT a FROM t ORDER BY a",
             "SELECT a FROM t ORDER BY a DESC"
         ),
-        Judgement::Wrong
+        Judgement::Wrong(Difference::Order)
     );
     assert_eq!(
         verdict(
             "SELECT a FROM t WHERE a IN (SELECT a FROM t ORDER BY a)",
             "SELECT a FROM t ORDER BY a DESC"
+        ),
+        Judgement::Wrong(Difference::Order)
+    );
+    // Both sides are repaired as Spider's script does.
+    assert_eq!(
+        verdict(
+            "SELECT a FROM t WHERE a > = 3",
+            "SELECT a FROM t WHERE a ! = 1 AND b IS NULL"
         ),
         Judgement::Correct
     );
@@ -229,7 +241,14 @@ fn a_suite_wants_agreement_on_every_file() {
         judge(suite.main(), gold, lucky, &budget),
         Judgement::Correct
     );
-    assert_eq!(suite.judge(gold, lucky, &budget), Judgement::Wrong);
+    let wrong = Judgement::Wrong(Difference::Rows {
+        found: 2,
+        expected: 3,
+    });
+    assert_eq!(suite.judge(gold, lucky, &budget), wrong);
+    let results = suite.gold(gold, &budget).unwrap();
+    assert_eq!(results.results().len(), 2);
+    assert_eq!(suite.judge_against(&results, lucky, &budget), wrong);
 
     // A gold that fails on one file of the suite fails, even if the prediction is wrong on the first.
     create(

@@ -15,8 +15,8 @@ use anneal_train::{ProgressReport, Trainer, checkpoint};
 
 pub use report::{Measured, Report, Rows};
 
-use crate::evaluation::write_json;
 use crate::settings::Settings;
+use crate::write_json;
 use crate::{Conversation, ExampleError, device, peak_memory_bytes, resolve_model};
 use report::{mean, read_metrics};
 use rows::{choose, encode, read_rows, write_questions};

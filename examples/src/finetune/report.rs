@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anneal_data::Padding;
-use anneal_sql::Totals;
+use anneal_sql::Scores;
 use anneal_train::MetricsRecord;
 use serde::Serialize;
 
@@ -68,7 +68,7 @@ pub struct Rows {
 #[derive(Debug, Serialize)]
 pub struct Measured {
     /// Counts and rates.
-    pub totals: Totals,
+    pub totals: Scores,
     /// Seconds it took; none where an earlier session measured.
     pub seconds: Option<f64>,
 }

@@ -5,16 +5,15 @@ use std::time::Instant;
 
 use anneal_data::{Batches, Question, SqlPrompt, Step};
 use anneal_llama::{LlamaForCausalLM, LoadedModel};
-use anneal_sql::{Databases, Totals};
+use anneal_sql::{Databases, EvaluateOptions, GoldPolicy, Report};
 use anneal_train::checkpoint::{self, DataPosition, fingerprint};
 use anneal_train::{MetricsRecord, MetricsWriter, Progress, ProgressReport, StepReport, Trainer};
 use burn::module::Module;
 use burn::tensor::Device;
-use serde::Deserialize;
 
 use super::report::Measured;
 use super::say;
-use crate::evaluation::{describe, evaluate, write_json};
+use crate::evaluation::{self, cases, judge, summary};
 use crate::settings::Settings;
 use crate::{Conversation, ExampleError, PredictOptions, peak_memory_bytes, token_loss};
 
@@ -58,32 +57,50 @@ impl Run {
             options,
         )?;
         let predictions: Vec<_> = predictions.into_iter().map(Some).collect();
-        let evaluation = evaluate(&self.measured_on, &predictions, databases)?;
+        let report = self.judged(when, &predictions)?;
         let path = self.settings.output.join(format!("evaluation-{when}.json"));
-        write_json(&path, &evaluation)?;
+        report.write(&path)?;
         let seconds = start.elapsed().as_secs_f64();
-        let text = describe(&evaluation.totals);
+        let text = summary(report.totals());
         say(self.progress, &format!("{when}: {text}, {seconds:.0} s"));
         Ok(Some(Measured {
-            totals: evaluation.totals,
+            totals: report.totals().clone(),
             seconds: Some(seconds),
         }))
     }
 
+    /// The verdicts on predictions for the held-out questions.
+    fn judged(&self, when: &str, predictions: &[Option<String>]) -> Result<Report, ExampleError> {
+        let folder = self.settings.databases.clone().unwrap_or_default();
+        let options = EvaluateOptions {
+            gold: GoldPolicy::LeaveOut,
+            ..EvaluateOptions::default()
+        };
+        let cases = cases(&self.measured_on, predictions);
+        let databases = evaluation::Databases::Folder(folder);
+        let report = judge(when, &cases, &databases, &options, ProgressReport::Hidden);
+        let report = report.map_err(|source| ExampleError::Measuring {
+            source: Box::new(source),
+        })?;
+        let failed = |example: &anneal_sql::Example| {
+            let reason = example.gold_error.clone()?;
+            let index = example.index;
+            Some(ExampleError::NothingMeasured { index, reason })
+        };
+        match report.examples().iter().find_map(failed) {
+            Some(error) if report.totals().judged == 0 => Err(error),
+            _ => Ok(report),
+        }
+    }
+
     /// What a measurement of an earlier session found, if there was one.
     pub(super) fn measured_earlier(&self, when: &str) -> Result<Option<Measured>, ExampleError> {
-        #[derive(Deserialize)]
-        struct Earlier {
-            totals: Totals,
-        }
         let path = self.settings.output.join(format!("evaluation-{when}.json"));
         if !path.exists() {
             return Ok(None);
         }
-        let text = std::fs::read_to_string(&path).map_err(ExampleError::io(&path))?;
-        let earlier: Earlier = serde_json::from_str(&text).map_err(ExampleError::json(&path))?;
         Ok(Some(Measured {
-            totals: earlier.totals,
+            totals: Report::read(&path)?.totals().clone(),
             seconds: None,
         }))
     }

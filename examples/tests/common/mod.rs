@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 pub mod rows;
+pub mod set;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,6 @@
 //! A database's schema as the text that stands in a prompt.
 
-use rusqlite::Connection;
-use rusqlite::types::ValueRef;
-
+use super::{Schema, SchemaForm};
 use crate::{Database, SqlError};
 
 /// The tables of `database` as compact `CREATE TABLE` text, the form of the
@@ -15,6 +13,7 @@ use crate::{Database, SqlError};
 /// rest (VARCHAR, DATE, BOOLEAN …); a column declared without a type has none.
 /// Names that SQLite would not read back bare are put in double quotes.
 /// SQLite's own tables, views and the shadow tables of virtual tables are left out.
+/// It is [`Schema::read`], rendered as [`SchemaForm::CreateTable`].
 ///
 /// # Errors
 /// If SQLite cannot read the schema.
@@ -30,47 +29,7 @@ use crate::{Database, SqlError};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn schema_text(database: &Database) -> Result<String, SqlError> {
-    database.own_query(|connection| {
-        let mut texts = Vec::new();
-        for table in names(connection)? {
-            let columns = columns(connection, &table)?;
-            texts.push(format!(
-                "CREATE TABLE {} ({})",
-                quote(&table),
-                columns.join(", ")
-            ));
-        }
-        Ok(texts.join("; "))
-    })
-}
-
-fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare(
-        "SELECT name FROM sqlite_schema
-         WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-           AND name NOT IN (SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow')
-         ORDER BY rowid",
-    )?;
-    let names = statement.query_map([], |row| Ok(text(row.get_ref(0)?)))?;
-    names.collect()
-}
-
-/// `name TYPE` for each column; columns that `SELECT *` hides are left out.
-fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection
-        .prepare("SELECT name, type FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid")?;
-    let columns = statement.query_map([table], |row| {
-        let name = quote(&text(row.get_ref(0)?));
-        Ok(match simple_type(&text(row.get_ref(1)?)) {
-            "" => name,
-            kind => format!("{name} {kind}"),
-        })
-    })?;
-    columns.collect()
-}
-
-fn text(value: ValueRef<'_>) -> String {
-    String::from_utf8_lossy(value.as_bytes().unwrap_or_default()).into_owned()
+    Ok(Schema::read(database)?.render(&SchemaForm::CreateTable.style()))
 }
 
 /// One of four types for a declared one; empty for none.
@@ -78,7 +37,7 @@ fn text(value: ValueRef<'_>) -> String {
 /// SQLite's affinity rules (<https://www.sqlite.org/datatype3.html>, 3.1), with its
 /// NUMERIC class split as Spider's annotators did: numbers are REAL, dates and
 /// booleans TEXT.
-fn simple_type(declared: &str) -> &'static str {
+pub(super) fn simple_type(declared: &str) -> &'static str {
     let declared = declared.to_ascii_uppercase();
     let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
     if declared.trim().is_empty() {
@@ -103,7 +62,8 @@ IS ISNULL JOIN LIMIT NOT NOTHING NOTNULL NULL ON OR ORDER PRIMARY REFERENCES RET
 TRANSACTION UNION UNIQUE UPDATE USING VALUES WHEN WHERE ";
 
 /// The name as SQL: bare where that is read back, in double quotes otherwise.
-fn quote(name: &str) -> String {
+/// A NUL character, which no SQL text can hold, becomes U+FFFD.
+pub(crate) fn quote(name: &str) -> String {
     let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     let bare = name.starts_with(letter)
         && name.chars().all(|c| letter(c) || c.is_ascii_digit())
@@ -111,12 +71,17 @@ fn quote(name: &str) -> String {
     if bare {
         name.to_owned()
     } else {
-        format!("\"{}\"", name.replace('"', "\"\""))
+        format!(
+            "\"{}\"",
+            name.replace('"', "\"\"").replace('\0', "\u{fffd}")
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::*;
 
     /// All keywords of <https://www.sqlite.org/lang_keywords.html>.
