@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anneal_sql::{
-    Budget, Column, Database, GenerateOptions, Judgement, Rows, Schema, Table, Value, compare,
-    generate, judge, mutants, orders,
+    Budget, Column, Database, GenerateOptions, Judgement, Rows, Schema, Value, compare, generate,
+    judge, mutants, orders,
 };
 use clap::Parser;
 use rand::{Rng, SeedableRng};
@@ -205,7 +205,7 @@ fn print(kind: &str, count: &Count) {
 
 fn examine(row: &Row, flags: &Flags, budget: &Budget) -> Found {
     let mut found = Found::default();
-    let schema = match schema_of(&row.context) {
+    let schema = match Schema::from_context(&row.context, budget) {
         Ok(schema) => schema,
         Err(error) => {
             found.refused = Some(error.to_string());
@@ -226,7 +226,9 @@ fn examine(row: &Row, flags: &Flags, budget: &Budget) -> Found {
         }
     };
     found.time = started.elapsed();
-    found.accepted = made.suite.judge(&row.sql, &row.sql, budget) == Judgement::Correct;
+    // Another text of the same query: the gold's own text is correct without being run.
+    let again = row.sql.replacen(' ', "  ", 1);
+    found.accepted = made.suite.judge(&row.sql, &again, budget) == Judgement::Correct;
     (found.idle, found.rejected, found.unstable) = (made.idle, made.rejected, made.unstable);
     let all = match mutants(&row.sql, &schema) {
         Ok(all) => all,
@@ -403,41 +405,6 @@ fn run(connection: &Connection, sql: &str) -> Option<Rows> {
         }
     }
     Some(Rows::new(names, all))
-}
-
-/// The schema of CREATE TABLE text, as SQLite reads it.
-fn schema_of(context: &str) -> Result<Schema, rusqlite::Error> {
-    let connection = Connection::open_in_memory()?;
-    connection.execute_batch(context)?;
-    let mut names =
-        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")?;
-    let names: Vec<String> = names
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    let mut schema = Schema::default();
-    for name in names {
-        let mut columns =
-            connection.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1)")?;
-        let mut table = Table {
-            name: name.clone(),
-            ..Table::default()
-        };
-        let mut rows = columns.query([&name])?;
-        while let Some(row) = rows.next()? {
-            let column = Column {
-                name: row.get(0)?,
-                declared_type: row.get(1)?,
-                not_null: row.get::<_, i64>(2)? != 0,
-                ..Column::default()
-            };
-            if row.get::<_, i64>(3)? > 0 {
-                table.primary_key.push(column.name.clone());
-            }
-            table.columns.push(column);
-        }
-        schema.tables.push(table);
-    }
-    Ok(schema)
 }
 
 fn is_wrong(judgement: &Judgement) -> bool {

@@ -11,9 +11,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 
-use anneal_sql::{
-    Budget, Column, Database, GenerateOptions, Judgement, Schema, Table, Value, generate,
-};
+use anneal_sql::{Budget, GenerateOptions, Judgement, Schema, generate};
 use clap::Parser;
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -57,7 +55,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let verdicts: Vec<Option<bool>> = pairs
         .par_iter()
         .map(|pair| {
-            let schema = schema_of(schemas.get(&pair.db_id)?)?;
+            let schema =
+                Schema::from_context(schemas.get(&pair.db_id)?, &Budget::default()).ok()?;
             let made = generate(&schema, &pair.gold, &options).ok()?;
             let budget = Budget {
                 operations: 5_000_000,
@@ -99,42 +98,4 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{kind:<44} {both:>6} {label:>10} {ours:>10} {none:>6} {open:>6}");
     }
     Ok(())
-}
-
-fn schema_of(context: &str) -> Option<Schema> {
-    let budget = Budget::default();
-    let database = Database::from_context(context, &budget).ok()?;
-    let names = database
-        .query(
-            "SELECT name FROM sqlite_schema WHERE type = 'table'",
-            &budget,
-        )
-        .ok()?;
-    let mut schema = Schema::default();
-    for row in names.rows() {
-        let [Value::Text(name)] = row.as_slice() else {
-            continue;
-        };
-        let sql = format!(
-            "SELECT name, type FROM pragma_table_info('{}')",
-            name.replace('\'', "''")
-        );
-        let connection = rusqlite::Connection::open_in_memory().ok()?;
-        connection.execute_batch(context).ok()?;
-        let mut statement = connection.prepare(&sql).ok()?;
-        let columns = statement.query_map([], |row| {
-            Ok(Column {
-                name: row.get(0)?,
-                declared_type: row.get(1)?,
-                ..Column::default()
-            })
-        });
-        let columns = columns.ok()?.collect::<Result<_, _>>().ok()?;
-        schema.tables.push(Table {
-            name: name.clone(),
-            columns,
-            ..Table::default()
-        });
-    }
-    Some(schema)
 }

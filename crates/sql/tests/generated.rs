@@ -185,8 +185,10 @@ fn measure(databases: usize, table: &mut BTreeMap<String, [usize; 2]>) -> [usize
     let mut sum = [0, 0];
     for (schema, gold) in golds() {
         let made = make(&schema, gold, databases, 0);
+        // Another text of the same query: the gold's own text is correct without being run.
+        let again = gold.replacen(' ', "  ", 1);
         assert_eq!(
-            made.suite.judge(gold, gold, &budget),
+            made.suite.judge(gold, &again, &budget),
             Judgement::Correct,
             "{gold}"
         );
