@@ -1,0 +1,3 @@
+//! pretrain
+
+fn main() {}
