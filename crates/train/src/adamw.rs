@@ -226,7 +226,11 @@ impl Optimizer for AdamW {
             weight_decay,
             shape,
         } = parameter;
-        let own = if shape.len() > 1 { self.config.weight_decay } else { 0.0 };
+        let own = if shape.len() > 1 {
+            self.config.weight_decay
+        } else {
+            0.0
+        };
         let weight_decay = weight_decay.unwrap_or(own);
         self.update_flat(path, value, gradient, learning_rate, weight_decay)
     }

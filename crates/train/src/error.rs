@@ -176,7 +176,9 @@ pub enum TrainError {
         parameters: usize,
     },
     /// A parameter that was chosen cannot be trained.
-    #[error("`{path}` holds {dtype} values, which have no gradient; load it in f32, or do not choose it")]
+    #[error(
+        "`{path}` holds {dtype} values, which have no gradient; load it in f32, or do not choose it"
+    )]
     NotTrainable {
         /// The parameter's module path.
         path: String,
@@ -194,7 +196,9 @@ pub enum TrainError {
         expected: String,
     },
     /// The budget limits tokens, and the caller counts none: the run would never end.
-    #[error("step {step}: the budget has max_tokens, and no token was counted; call Accumulator::count_tokens")]
+    #[error(
+        "step {step}: the budget has max_tokens, and no token was counted; call Accumulator::count_tokens"
+    )]
     TokensNotCounted {
         /// The step, from 1.
         step: u64,

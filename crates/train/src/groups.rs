@@ -310,10 +310,13 @@ mod tests {
         let paths: Vec<(&str, usize)> = paths.iter().map(|(p, n)| (p.as_str(), *n)).collect();
         let groups = LoraPlus::new(8.0).groups(1e-3).unwrap();
         let assigned = assign_groups(&groups, &parameters(&paths)).unwrap();
-        let found: Vec<_> = paths.iter().map(|(path, _)| {
-            let a = assigned[*path];
-            (a.group, a.weight_decay)
-        }).collect();
+        let found: Vec<_> = paths
+            .iter()
+            .map(|(path, _)| {
+                let a = assigned[*path];
+                (a.group, a.weight_decay)
+            })
+            .collect();
         assert_eq!(
             found,
             [
@@ -334,7 +337,10 @@ mod tests {
     fn lora_plus_without_a_b_to_speed_up_is_an_error() {
         let groups = LoraPlus::new(4.0).groups(1e-3).unwrap();
         let error = assign_groups(&groups, &parameters(&[("up.weight", 2)])).unwrap_err();
-        assert!(error.to_string().contains("there are `up.weight`"), "{error}");
+        assert!(
+            error.to_string().contains("there are `up.weight`"),
+            "{error}"
+        );
         let error = LoraPlus::new(0.5).groups(1e-3).unwrap_err().to_string();
         assert_eq!(error, "`loraplus ratio` must be at least 1, got 0.5");
     }

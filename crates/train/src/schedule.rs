@@ -282,7 +282,11 @@ mod tests {
         // transformers' cosine would be at 0.55 again at step 11, and at 1 at step 14.
         for step in [7, 8, 9, 11, 14, 1000] {
             let factor = decayed.factor(at(step, 0));
-            let expected = if step == 7 { 0.1 + 0.9 * 0.5 * (1.0 + (PI * 5.0 / 6.0).cos()) } else { 0.1 };
+            let expected = if step == 7 {
+                0.1 + 0.9 * 0.5 * (1.0 + (PI * 5.0 / 6.0).cos())
+            } else {
+                0.1
+            };
             assert!((factor - expected).abs() < 1e-15, "step {step}: {factor}");
         }
     }
@@ -304,7 +308,8 @@ mod tests {
             ..Budget::default()
         };
         let mut scheduler = scheduler(Decay::Linear, Warmup::Steps(40), budget);
-        let factors = [(4, 12), (10, 30), (11, 33), (200, 600)].map(|(s, t)| scheduler.factor(at(s, t)));
+        let factors =
+            [(4, 12), (10, 30), (11, 33), (200, 600)].map(|(s, t)| scheduler.factor(at(s, t)));
         assert_eq!(factors, [0.1, 0.25, 0.25, 0.25]);
     }
 

@@ -130,7 +130,10 @@ impl fmt::Display for Selected {
         let (trained, all) = (self.trained_values, self.all_values);
         let percent = 100.0 * trained as f64 / all.max(1) as f64;
         let tensors = self.paths.len();
-        write!(f, "trains {tensors} tensors, {trained} of {all} values ({percent:.2} %)")
+        write!(
+            f,
+            "trains {tensors} tensors, {trained} of {all} values ({percent:.2} %)"
+        )
     }
 }
 
@@ -164,7 +167,9 @@ pub fn select<M: Module>(module: M, selection: &Selection) -> Result<(M, Selecte
     let parameters = parameters(&module);
     let chosen = selection.choose(&parameters)?;
     let values = |trained_only: bool| -> u64 {
-        let counted = parameters.iter().filter(|p| !trained_only || chosen[&p.path]);
+        let counted = parameters
+            .iter()
+            .filter(|p| !trained_only || chosen[&p.path]);
         counted.map(|p| p.values).sum()
     };
     let selected = Selected {

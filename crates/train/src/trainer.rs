@@ -325,21 +325,24 @@ struct Update<'a> {
 
 impl UpdateParameter for Update<'_> {
     fn update<const D: usize>(&mut self, path: &str, value: Tensor<D>) -> Option<Tensor<D>> {
-        let (shape, dtype) = (value.shape(), value.dtype());
+        let (shape, dtype) = (value.dims(), value.dtype());
         if let Some(updated) = self.done.get(path) {
-            return Some(updated.clone().cast(dtype).reshape(shape));
+            return Some(updated.clone().reshape(shape));
         }
         let gradient = self.gradients.get(path)?.clone();
         let assignment = self.assigned.get(path);
         let updated = self.optimizer.update(ParameterUpdate {
             path,
             shape: &shape,
-            value: value.reshape([shape.num_elements()]).cast(DType::F32),
+            value: value
+                .reshape([shape.iter().product::<usize>()])
+                .cast(DType::F32),
             gradient,
             learning_rate: self.learning_rate * assignment.map_or(1.0, |a| a.learning_rate_ratio),
             weight_decay: assignment.and_then(|a| a.weight_decay),
         });
+        let updated = updated.cast(dtype);
         self.done.insert(path.to_owned(), updated.clone());
-        Some(updated.cast(dtype).reshape(shape))
+        Some(updated.reshape(shape))
     }
 }

@@ -59,7 +59,10 @@ fn tokens_end_the_run_and_the_learning_rate() {
             let p = (before as f64 - 160.0) / 840.0;
             (1.0 - p) * 0.8 + 0.2
         };
-        assert!((report.learning_rate / 0.03 - expected).abs() < 1e-12, "step {steps}");
+        assert!(
+            (report.learning_rate / 0.03 - expected).abs() < 1e-12,
+            "step {steps}"
+        );
         before += tokens_of(steps);
     }
     // 6 · 160 = 960 after twelve steps, and a thirteenth of 60.
@@ -96,7 +99,10 @@ fn tokens_are_resumed_and_an_old_checkpoint_is_read_where_they_do_not_matter() {
         step(&mut trainer, &mut model);
     }
     let state = trainer.state(DataPosition::default(), "x");
-    assert_eq!((state.tokens, state.optimizer.as_str()), (Some(380), "adamw"));
+    assert_eq!(
+        (state.tokens, state.optimizer.as_str()),
+        (Some(380), "adamw")
+    );
     let folder = checkpoint::save(root.path(), &model, trainer.optimizer(), &state, 1).unwrap();
     let (mut model, mut resumed) = (Mlp::new(2, &device), Trainer::new(&settings(), 0).unwrap());
     resumed.restore(&folder, &mut model, "x").unwrap();
@@ -108,14 +114,19 @@ fn tokens_are_resumed_and_an_old_checkpoint_is_read_where_they_do_not_matter() {
     // What versions before this one wrote.
     let file = folder.join("trainer_state.json");
     let text = fs::read_to_string(&file).unwrap();
-    let old = text.replace("  \"tokens\": 380,\n", "").replace("  \"optimizer\": \"adamw\",\n", "");
+    let old = text
+        .replace("  \"tokens\": 380,\n", "")
+        .replace("  \"optimizer\": \"adamw\",\n", "");
     assert_eq!(old.lines().count() + 2, text.lines().count());
     fs::write(&file, &old).unwrap();
     let read = TrainState::read(&file).unwrap();
     assert_eq!((read.tokens, read.optimizer.as_str()), (None, "adamw"));
     let before = values(model.up.weight.val());
     let error = resumed.restore(&folder, &mut model, "x").unwrap_err();
-    assert!(error.to_string().contains("does not say how many tokens"), "{error}");
+    assert!(
+        error.to_string().contains("does not say how many tokens"),
+        "{error}"
+    );
     assert_eq!(values(model.up.weight.val()), before);
     let mut by_steps = Trainer::new(&config(20), 0).unwrap();
     by_steps.restore(&folder, &mut model, "x").unwrap();
@@ -131,9 +142,14 @@ fn the_same_seed_gives_the_same_bytes() {
         let mut trainers = [(); 2].map(|()| Trainer::new(&config(20), 0).unwrap());
         for step in 0..20 {
             // Enough rows for the products to be split among threads.
-            let batches = [Batch::new(seed + step, 700, &device), Batch::new(seed, 300, &device)];
+            let batches = [
+                Batch::new(seed + step, 700, &device),
+                Batch::new(seed, 300, &device),
+            ];
             trainers[0].step(&mut full, &batches, Mlp::loss).unwrap();
-            trainers[1].step(&mut adapted, &batches, Adapted::loss).unwrap();
+            trainers[1]
+                .step(&mut adapted, &batches, Adapted::loss)
+                .unwrap();
         }
         let root = tempfile::tempdir().unwrap();
         let files = [

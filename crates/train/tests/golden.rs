@@ -142,7 +142,9 @@ fn run(case: &LoraPlusCase, groups: Vec<ParameterGroup>) -> f64 {
     let ids = Tensor::<1, Int>::from_data(case.ids.as_slice(), &device);
     while !trainer.is_finished() {
         let loss = |model: &Net, ids: &Tensor<1, Int>| model.loss(ids, settings.scale);
-        trainer.step(&mut model, std::slice::from_ref(&ids), loss).unwrap();
+        trainer
+            .step(&mut model, std::slice::from_ref(&ids), loss)
+            .unwrap();
     }
     let embed = &model.embed_tokens.lora;
     let proj = &model.proj.lora;
@@ -197,7 +199,10 @@ fn every_parameter_of_the_case_is_in_its_group() {
     let model = Net::new(&case, &anneal_testkit::device().autodiff());
     let groups = LoraPlus::new(8.0).groups(0.02).unwrap();
     let assigned = assign_groups(&groups, &trained_parameters(&model)).unwrap();
-    let found: Vec<_> = assigned.iter().map(|(path, a)| (path.as_str(), a.group)).collect();
+    let found: Vec<_> = assigned
+        .iter()
+        .map(|(path, a)| (path.as_str(), a.group))
+        .collect();
     let expected = [
         ("embed_tokens.lora.a", Some(0)),
         ("embed_tokens.lora.b", Some(0)),

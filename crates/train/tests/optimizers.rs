@@ -10,7 +10,7 @@ use anneal_train::{
     AdamConfig, AdamW, AdamWConfig, MuonAdjust, MuonConfig, OptimizerConfig, ParameterGroup,
     ParameterUpdate, RmsPropConfig, SgdConfig, Trainer, TrainerConfig, trained_parameters,
 };
-use burn::optim;
+use burn::optim::{self, Optimizer as _};
 use burn::tensor::Tensor;
 use common::{Mlp, config, micro_batches, values};
 
@@ -150,8 +150,16 @@ fn equals_burns<O: optim::Optimizer>(config: &OptimizerConfig, burns: &O, decaye
         (burn_matrix, matrix_state) = decayed.step(rate, burn_matrix, g, matrix_state);
         (burn_vector, vector_state) = burns.step(rate, burn_vector, h, vector_state);
         let name = config.name();
-        assert_eq!(values(matrix.clone()), values(burn_matrix.clone()), "{name}");
-        assert_eq!(values(vector.clone()), values(burn_vector.clone()), "{name}");
+        assert_eq!(
+            values(matrix.clone()),
+            values(burn_matrix.clone()),
+            "{name}"
+        );
+        assert_eq!(
+            values(vector.clone()),
+            values(burn_vector.clone()),
+            "{name}"
+        );
     }
 }
 
@@ -165,7 +173,10 @@ fn the_arithmetic_is_burns() {
     equals_burns(&config("lion"), &lion(0.0), &lion(0.25));
     let adafactor = |decay| {
         let config = optim::AdafactorConfig::new().with_weight_decay(decay);
-        config.with_relative_step(false).with_scale_parameter(false).build()
+        config
+            .with_relative_step(false)
+            .with_scale_parameter(false)
+            .build()
     };
     equals_burns(&config("adafactor"), &adafactor(0.0), &adafactor(0.25));
     let rms = |decay| {
@@ -274,17 +285,26 @@ fn another_optimisers_state_and_a_damaged_one_are_refused() {
         let file = safetensors::SafeTensors::deserialize(&whole).unwrap();
         let kept = file.iter().filter_map(|(name, view)| {
             let shape = change(name, view.shape().to_vec(), view.data().len())?;
-            let bytes = &view.data()[..shape.iter().product::<usize>() * view.dtype().bitsize() / 8];
+            let bytes =
+                &view.data()[..shape.iter().product::<usize>() * view.dtype().bitsize() / 8];
             let view = safetensors::tensor::TensorView::new(view.dtype(), shape, bytes).unwrap();
             Some((name, view))
         });
         std::fs::write(&path, safetensors::serialize(kept, None).unwrap()).unwrap();
     };
     let before = all_values(&model);
-    let mut attempt = || trainer.restore(&folder, &mut model, "x").unwrap_err().to_string();
+    let mut attempt = || {
+        trainer
+            .restore(&folder, &mut model, "x")
+            .unwrap_err()
+            .to_string()
+    };
     rewrite(&|name, shape, _| (name != "up.bias.state.momentum").then_some(shape));
     let message = attempt();
-    assert!(message.contains("missing `up.bias.state.momentum`"), "{message}");
+    assert!(
+        message.contains("missing `up.bias.state.momentum`"),
+        "{message}"
+    );
     rewrite(&|name, shape, _| (name != "down.bias.step").then_some(shape));
     let message = attempt();
     assert!(

@@ -73,7 +73,10 @@ fn contents<M: Module>(module: &M) -> BTreeMap<String, Vec<f32>> {
 /// Trains two steps and returns which parameters moved.
 fn moved(device: &Device, selection: &Selection) -> Vec<String> {
     let (mut model, selected) = select(Small::new(device), selection).unwrap();
-    let trained: Vec<String> = trained_parameters(&model).into_iter().map(|p| p.path).collect();
+    let trained: Vec<String> = trained_parameters(&model)
+        .into_iter()
+        .map(|p| p.path)
+        .collect();
     assert_eq!(selected.paths, trained);
     let before = contents(&model);
     let settings = TrainerConfig {
@@ -86,7 +89,10 @@ fn moved(device: &Device, selection: &Selection) -> Vec<String> {
         trainer.step(&mut model, &batches, Small::loss).unwrap();
     }
     let after = contents(&model);
-    assert_eq!(after["embed_tokens.weight"], after["lm_head.weight"], "still tied");
+    assert_eq!(
+        after["embed_tokens.weight"], after["lm_head.weight"],
+        "still tied"
+    );
     let names = before.keys().filter(|name| before[*name] != after[*name]);
     names.cloned().collect()
 }
@@ -96,14 +102,22 @@ fn what_is_chosen_moves_and_nothing_else() {
     let plain = anneal_testkit::device().autodiff();
     for device in [plain.clone(), plain.gradient_checkpointing()] {
         let of = |selection: Selection| moved(&device, &selection);
-        assert_eq!(of(Selection::matching([r"(.*\.)?norm\.weight"])), ["norm.weight"]);
+        assert_eq!(
+            of(Selection::matching([r"(.*\.)?norm\.weight"])),
+            ["norm.weight"]
+        );
         assert_eq!(
             of(Selection::matching([r"(.*\.)?embed_tokens\.weight"])),
             ["embed_tokens.weight", "lm_head.weight"]
         );
         assert_eq!(
             of(Selection::All),
-            ["embed_tokens.weight", "lm_head.weight", "norm.weight", "up.weight"]
+            [
+                "embed_tokens.weight",
+                "lm_head.weight",
+                "norm.weight",
+                "up.weight"
+            ]
         );
     }
 }
@@ -112,14 +126,23 @@ fn what_is_chosen_moves_and_nothing_else() {
 fn tied_weights_count_once_by_their_first_name() {
     let device = anneal_testkit::device().autodiff();
     let (model, selected) = select(Small::new(&device), &Selection::All).unwrap();
-    assert_eq!(selected.paths, ["embed_tokens.weight", "norm.weight", "up.weight"]);
+    assert_eq!(
+        selected.paths,
+        ["embed_tokens.weight", "norm.weight", "up.weight"]
+    );
     assert_eq!((selected.trained_values, selected.all_values), (40, 40));
     let (model, selected) = select(model, &Selection::matching([".*norm.*", "up.*"])).unwrap();
     assert_eq!((selected.trained_values, selected.all_values), (20, 40));
-    assert_eq!(selected.to_string(), "trains 2 tensors, 20 of 40 values (50.00 %)");
+    assert_eq!(
+        selected.to_string(),
+        "trains 2 tensors, 20 of 40 values (50.00 %)"
+    );
     // The second place of the tied matrix has no name of its own, and is frozen with the first.
     let error = select(model.clone(), &Selection::matching(["lm_head.*"])).unwrap_err();
-    assert!(error.to_string().starts_with("nothing is chosen"), "{error}");
+    assert!(
+        error.to_string().starts_with("nothing is chosen"),
+        "{error}"
+    );
     assert!(!model.lm_head.weight.is_require_grad());
 }
 
@@ -135,7 +158,9 @@ fn full_fine_tuning_equals_a_module_that_was_never_frozen() {
         }
         contents(&model)
     };
-    let thawed = select(Mlp::new(1, &device).freeze(), &Selection::All).unwrap().0;
+    let thawed = select(Mlp::new(1, &device).freeze(), &Selection::All)
+        .unwrap()
+        .0;
     assert_eq!(run(thawed), run(Mlp::new(1, &device)));
 }
 
@@ -146,7 +171,11 @@ fn adapters_are_parameters_like_others() {
     let (model, selected) = select(adapted, &Selection::matching([r".*\.lora\.b"])).unwrap();
     assert_eq!(selected.paths, ["q_proj.weight.lora.b"]);
     assert_eq!((selected.trained_values, selected.all_values), (6, 34));
-    assert_eq!(model.low_rank().scale, 1.5, "the reparameterization is still there");
+    assert_eq!(
+        model.low_rank().scale,
+        1.5,
+        "the reparameterization is still there"
+    );
 }
 
 #[test]
@@ -164,12 +193,17 @@ fn an_expression_without_effect_is_named() {
     let device = anneal_testkit::device().autodiff();
     let error = |patterns: &[&str]| {
         let selection = Selection::matching(patterns.iter().copied());
-        select(Small::new(&device), &selection).unwrap_err().to_string()
+        select(Small::new(&device), &selection)
+            .unwrap_err()
+            .to_string()
     };
     assert!(error(&["up.*", ".*layernorm.*"]).starts_with(
         "`train` holds \".*layernorm.*\", which matches the whole path of no parameter; there are `embed_tokens.weight`"
     ));
-    assert_eq!(error(&[]), "nothing is chosen to be trained: [] of 3 parameters");
+    assert_eq!(
+        error(&[]),
+        "nothing is chosen to be trained: [] of 3 parameters"
+    );
     assert!(error(&["up["]).contains("not a usable regular expression"));
 }
 

@@ -81,8 +81,8 @@ impl Trainer {
 /// Returns the folder. A checkpoint of the same step is replaced.
 ///
 /// # Errors
-/// [`TrainError::Io`](crate::TrainError::Io), or
-/// [`TrainError::UnsupportedDtype`](crate::TrainError::UnsupportedDtype) for a parameter that
+/// [`TrainError::Io`], or
+/// [`TrainError::UnsupportedDtype`] for a parameter that
 /// safetensors cannot hold.
 pub fn save<M: Module>(
     root: &Path,
@@ -113,12 +113,12 @@ pub fn save<M: Module>(
 /// nothing else. On an error nothing is changed.
 ///
 /// # Errors
-/// - [`TrainError::Io`](crate::TrainError::Io): a file cannot be read
-/// - [`TrainError::Safetensors`](crate::TrainError::Safetensors): truncated or damaged
-/// - [`TrainError::TensorMismatch`](crate::TrainError::TensorMismatch): all differences of a file at once
-/// - [`TrainError::Json`](crate::TrainError::Json), [`TrainError::FormatVersion`](crate::TrainError::FormatVersion)
-/// - [`TrainError::OtherSettings`](crate::TrainError::OtherSettings): another `fingerprint`
-/// - [`TrainError::OtherOptimizer`](crate::TrainError::OtherOptimizer): another optimiser's state
+/// - [`TrainError::Io`]: a file cannot be read
+/// - [`TrainError::Safetensors`]: truncated or damaged
+/// - [`TrainError::TensorMismatch`]: all differences of a file at once
+/// - [`TrainError::Json`], [`TrainError::FormatVersion`]
+/// - [`TrainError::OtherSettings`]: another `fingerprint`
+/// - [`TrainError::OtherOptimizer`]: another optimiser's state
 pub fn load<M: Module>(
     directory: &Path,
     model: &mut M,
@@ -141,12 +141,18 @@ pub fn load<M: Module>(
 
     let file = directory.join(OPTIMIZER);
     let states = tensors::read(&file)?;
-    let device = model.devices().into_iter().next().unwrap_or_default();
-    let device = device.inner();
-    let expected = optimizer::expected(&parameters, optimizer, &states, &device);
+    // A module without a device has no parameters.
+    let device = model.devices().into_iter().next().map(|d| d.inner());
+    let expected = match &device {
+        Some(device) => optimizer::expected(&parameters, optimizer, &states, device),
+        None => Vec::new(),
+    };
     tensors::check(&file, expected.into_iter(), &states)?;
 
-    optimizer::restore(&parameters, optimizer, states, &device);
+    optimizer.clear();
+    if let Some(device) = &device {
+        optimizer::restore(&parameters, optimizer, states, device);
+    }
     *model = import(model.clone(), values);
     Ok(state)
 }

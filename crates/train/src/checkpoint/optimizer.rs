@@ -13,11 +13,13 @@ pub(super) fn tensors(
     parameters: &[TrainedParameter],
     optimizer: &dyn Optimizer,
 ) -> Vec<(String, TensorData)> {
-    let state = |TrainedParameter { path, shape, .. }: &TrainedParameter| {
-        let named = move |(name, data)| (format!("{path}.{name}"), data);
-        optimizer.state(path, shape).into_iter().map(named)
-    };
-    parameters.iter().flat_map(state).collect()
+    let mut tensors = Vec::new();
+    for TrainedParameter { path, shape, .. } in parameters {
+        for (name, data) in optimizer.state(path, shape) {
+            tensors.push((format!("{path}.{name}"), data));
+        }
+    }
+    tensors
 }
 
 /// What a file must hold, given the numbers of updates that it says.
@@ -40,14 +42,13 @@ pub(super) fn expected(
     expected
 }
 
-/// Gives the optimiser the states of a file, which has been checked.
+/// Gives an optimiser without state the states of a file, which has been checked.
 pub(super) fn restore(
     parameters: &[TrainedParameter],
     optimizer: &mut dyn Optimizer,
     mut found: BTreeMap<String, TensorData>,
     device: &Device,
 ) {
-    optimizer.clear();
     for TrainedParameter { path, shape, .. } in parameters {
         let step = found.get(&format!("{path}.{STEP}")).map_or(0, updates);
         let mut state = StateTensors::new();

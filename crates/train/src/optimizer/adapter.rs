@@ -7,22 +7,20 @@ use burn::optim::{self, DynState};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::layout::{flatten, unflatten};
-use super::{
-    Optimizer, ParameterUpdate, STEP, StateLeaf, StateTensors, step_leaf, step_tensor,
-};
+use super::{Optimizer, ParameterUpdate, STEP, StateLeaf, StateTensors, step_leaf, step_tensor};
 use crate::error::Result;
 use crate::range::{Range, check};
 
 /// Runs a body with `$d` a constant that equals the rank.
 macro_rules! with_rank {
-    ($rank:expr, $d:ident => $body:block) => {
-        with_rank!(@ $rank, $d => $body, 1 2 3 4 5 6 7 8)
-    };
     (@ $rank:expr, $d:ident => $body:block, $($n:literal)*) => {
         match $rank {
             $($n => { const $d: usize = $n; $body })*
             rank => panic!("an optimiser takes parameters of 1 to 8 dimensions, got {rank}"),
         }
+    };
+    ($rank:expr, $d:ident => $body:block) => {
+        with_rank!(@ $rank, $d => $body, 1 2 3 4 5 6 7 8)
     };
 }
 

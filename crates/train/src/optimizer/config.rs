@@ -154,13 +154,14 @@ impl OptimizerConfig {
     /// As [`validate`](Self::validate).
     pub fn build(&self) -> Result<Box<dyn Optimizer>> {
         self.validate()?;
+        let name = self.name();
         /// burn's optimiser that `$settings` builds.
         macro_rules! adapted {
             ($settings:expr) => {{
                 let settings = $settings.clone();
                 let (rate, decay) = (settings.learning_rate, settings.weight_decay);
                 let build = move |decay: f64| settings.build(decay);
-                Box::new(BurnOptimizer::new(self.name(), rate, decay, build)?)
+                Box::new(BurnOptimizer::new(name, rate, decay, build)?)
             }};
         }
         Ok(match self {
@@ -212,25 +213,41 @@ mod tests {
             (r#"{"name":"adan","beta_3":1.5}"#, "beta_3"),
             (r#"{"name":"lamb","learning_rate":-1}"#, "learning_rate"),
             (r#"{"name":"lion","beta_1":-0.1}"#, "beta_1"),
-            (r#"{"name":"adafactor","weight_decay":1e300}"#, "weight_decay"),
+            (
+                r#"{"name":"adafactor","weight_decay":1e300}"#,
+                "weight_decay",
+            ),
             (r#"{"name":"adafactor","decay_rate":0.8}"#, "decay_rate"),
             (r#"{"name":"adafactor","epsilon_1":1e-60}"#, "epsilon_1"),
             (r#"{"name":"muon","ns_steps":0}"#, "ns_steps"),
-            (r#"{"name":"muon","adamw_patterns":["("]}"#, "adamw_patterns"),
+            (
+                r#"{"name":"muon","adamw_patterns":["("]}"#,
+                "adamw_patterns",
+            ),
             (r#"{"name":"muon","adamw":{"beta_1":1}}"#, "beta_1"),
         ];
         for (text, setting) in cases {
             let config: OptimizerConfig = serde_json::from_str(text).unwrap();
             let message = config.build().unwrap_err().to_string();
-            assert!(message.starts_with(&format!("`{setting}` ")), "{text}: {message}");
+            assert!(
+                message.starts_with(&format!("`{setting}` ")),
+                "{text}: {message}"
+            );
         }
     }
 
     #[test]
     fn unknown_names_and_keys_are_refused() {
-        let error = |text| serde_json::from_str::<OptimizerConfig>(text).unwrap_err().to_string();
+        let error = |text| {
+            serde_json::from_str::<OptimizerConfig>(text)
+                .unwrap_err()
+                .to_string()
+        };
         let unknown = error(r#"{"name":"adamw8bit"}"#);
-        assert!(unknown.contains("adamw8bit") && unknown.contains("adafactor"), "{unknown}");
+        assert!(
+            unknown.contains("adamw8bit") && unknown.contains("adafactor"),
+            "{unknown}"
+        );
         let key = error(r#"{"name":"lion","beta_3":0.9}"#);
         assert!(key.contains("beta_3"), "{key}");
     }

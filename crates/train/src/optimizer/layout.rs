@@ -120,7 +120,9 @@ mod tests {
         assert_eq!((back.count, back.offset), (usize::MAX, -7));
         assert_eq!((back.rate, back.whole, back.flag), (-0.1, 3.0, true));
 
-        let without = tensors.into_iter().filter(|(name, _)| name != "state.count");
+        let without = tensors
+            .into_iter()
+            .filter(|(name, _)| name != "state.count");
         assert!(unflatten::<Kinds>(without.collect(), &device).is_none());
     }
 }
