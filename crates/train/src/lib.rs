@@ -9,7 +9,10 @@
 //! | [`Trainer`] | one optimiser step: accumulate, divide once, clip, update, report |
 //! | [`TokenLoss`] | a loss as a sum and a count, so that any split of a batch trains alike |
 //! | [`AdamW`] | PyTorch's arithmetic, Hugging Face's defaults, state by module path |
-//! | [`Scheduler`], [`Budget`] | warm-up and cosine that end with the steps or with the minutes |
+//! | [`OptimizerConfig`], [`BurnOptimizer`] | any optimiser by its name, burn's among them |
+//! | [`ParameterGroup`], [`LoraPlus`] | learning rates and weight decay by module path |
+//! | [`select()`] | what of a module is trained |
+//! | [`Scheduler`], [`Budget`] | warm-up and decay that end with the steps, tokens or minutes |
 //! | [`checkpoint`] | atomic folders that a run resumes from, to the bit |
 //! | [`MetricsWriter`] | `metrics.jsonl`, one line per step, monotonic over resumes |
 //! | [`Progress`] | a bar on a terminal, a line every few seconds elsewhere |
@@ -27,22 +30,34 @@ pub mod checkpoint;
 mod clock;
 mod error;
 mod gradients;
+mod groups;
 mod loss;
 mod metrics;
+mod optimizer;
 mod parameters;
+mod pattern;
 mod progress;
+mod range;
 mod schedule;
+mod select;
 mod trainer;
 
 pub use accumulator::Accumulator;
 pub use adamw::{AdamW, AdamWConfig, Moments};
-pub use budget::{Budget, Limits};
+pub use budget::{Budget, Limits, Spent};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Result, TrainError};
 pub use gradients::{GradientMap, clip_grad_norm, global_norm};
+pub use groups::{Assignment, LoraPlus, ParameterGroup, assign_groups};
 pub use loss::TokenLoss;
 pub use metrics::{MetricsRecord, MetricsWriter};
+pub use optimizer::{
+    AdaGradConfig, AdafactorConfig, AdamConfig, AdanConfig, BurnOptimizer, LambConfig, LionConfig,
+    MuonAdjust, MuonConfig, MuonWithAdamW, Optimizer, OptimizerConfig, ParameterUpdate,
+    RmsPropConfig, SgdConfig, StateLeaf, StateTensors,
+};
 pub use parameters::{TrainedParameter, trained_parameters};
 pub use progress::{Progress, ProgressReport};
 pub use schedule::{Decay, Schedule, Scheduler, Warmup};
+pub use select::{Selected, Selection, select};
 pub use trainer::{StepReport, Trainer, TrainerConfig};
