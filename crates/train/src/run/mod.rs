@@ -1,6 +1,7 @@
 //! A run from its first step to its last, over any number of sessions.
 
 mod config;
+mod curves;
 mod judge;
 mod non_finite;
 mod progress;

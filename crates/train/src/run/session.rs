@@ -1,11 +1,11 @@
 //! One session of a run: from a start or a checkpoint to an end.
 
 use std::path::Path;
-use std::time::Instant;
 
 use burn::module::Module;
 
 use super::config::{RunConfig, Start};
+use super::curves::Curves;
 use super::judge::BestValues;
 use super::progress::RunProgress;
 use super::state::{self, RunState};
@@ -26,6 +26,7 @@ pub(super) struct Session {
     state: RunState,
     metrics: MetricsWriter,
     validations: ValidationWriter,
+    curves: Curves,
     progress: RunProgress,
     resumed_from: Option<u64>,
     saved_at: Option<u64>,
@@ -60,6 +61,7 @@ impl Session {
                 Self {
                     metrics: MetricsWriter::create(&metrics)?,
                     validations: ValidationWriter::create(&validations)?,
+                    curves: Curves::open(&config, None)?,
                     state: RunState::default(),
                     resumed_from: None,
                     saved_at: None,
@@ -75,6 +77,7 @@ impl Session {
                 Self {
                     metrics: MetricsWriter::resume(&metrics, trained.step)?,
                     validations: ValidationWriter::resume(&validations, trained.step)?,
+                    curves: Curves::open(&config, Some(trained.step))?,
                     state,
                     resumed_from: Some(trained.step),
                     saved_at: Some(trained.step),
@@ -164,6 +167,7 @@ impl Session {
         record.skipped = skipped;
         record.peak_memory_bytes = peak_memory.as_mut().and_then(|hook| hook());
         self.metrics.write(&record)?;
+        self.curves.step(&record)?;
         self.progress.step(self.trainer.progress(), &record);
         Ok(())
     }
@@ -230,9 +234,9 @@ impl Session {
         hook: &mut ValidationHook<'_, M, E>,
     ) -> Result<bool, E> {
         let step = self.trainer.steps();
-        let (trained, begun) = (self.trainer.elapsed(), Instant::now());
+        let trained = self.trainer.elapsed();
         let validation = hook(model, step)?;
-        let seconds = begun.elapsed().as_secs_f64();
+        let seconds = self.trainer.elapsed().saturating_sub(trained).as_secs_f64();
         self.trainer.clock.set_elapsed(trained);
         let first = self.state.validations.is_empty();
         let best = self
@@ -247,6 +251,7 @@ impl Session {
             seconds,
         };
         self.validations.write(&record)?;
+        self.curves.validation(&record)?;
         self.progress.validated(&record);
         self.state.validations.push(record);
         Ok(best)

@@ -5,6 +5,7 @@
     reason = "each test program uses a part of it"
 )]
 
+pub mod feed;
 pub mod twin;
 
 use anneal_train::{AdamWConfig, Budget, Decay, Schedule, TokenLoss, TrainerConfig, Warmup};
