@@ -232,19 +232,23 @@ impl GivenSettings {
             max_steps: self.max_steps,
             epochs: self.epochs.or((!limited).then_some(1.0)),
             max_minutes: self.max_minutes,
+            ..Budget::default()
         };
         let trainer = TrainerConfig {
             optimizer: AdamWConfig {
                 learning_rate: self.learning_rate.unwrap_or(1e-3),
                 weight_decay: self.weight_decay.unwrap_or(0.0),
                 ..AdamWConfig::default()
-            },
+            }
+            .into(),
             schedule: Schedule {
                 decay: decay(self.decay.as_deref().unwrap_or("cosine"))?,
                 warmup: Warmup::Steps(self.warmup_steps.unwrap_or(10)),
+                ..Schedule::default()
             },
             max_grad_norm: Some(self.max_grad_norm.unwrap_or(1.0)),
             budget,
+            ..TrainerConfig::default()
         };
         let lora = LoraConfig::new(targets(self.target_modules.as_deref()))
             .with_r(self.lora_r.unwrap_or(16))

@@ -19,6 +19,7 @@ fn constant() -> TrainerConfig {
         schedule: Schedule {
             decay: Decay::Constant,
             warmup: Warmup::Steps(0),
+            ..Schedule::default()
         },
         ..config(9)
     }

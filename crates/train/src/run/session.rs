@@ -153,12 +153,11 @@ impl Session {
                     }
                     self.state.skipped_steps += 1;
                     let reason = non_finite::reason(&error, objective, &data);
-                    let report = self.trainer.skip_step(started);
+                    let report = self.trainer.skip_step(started, data.tokens);
                     (report, Default::default(), Some(reason))
                 }
                 Err(error) => return Err(error),
             };
-        self.state.tokens += data.tokens;
         self.state.examples += data.examples;
         let epoch = self.epoch(feed);
         let mut record = MetricsRecord::new(&report, epoch, data.tokens);
@@ -298,7 +297,7 @@ impl Session {
         RunSummary {
             ended,
             steps: self.trainer.steps(),
-            tokens: self.state.tokens,
+            tokens: self.trainer.tokens(),
             trained_tokens: self.trainer.trained_tokens(),
             examples: self.state.examples,
             trained: self.trainer.elapsed(),
