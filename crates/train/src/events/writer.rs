@@ -13,8 +13,8 @@ const PREFIX: &str = "events.out.tfevents.";
 /// Writes scalars to a TensorBoard event file, each record flushed when written.
 ///
 /// A session of a run writes a file of its own; readers take those of a folder in the order of
-/// their names, which hold the time and a number. A file that goes on after step N begins with a
-/// restart mark for step N + 1, and TensorBoard lets go of what earlier files have from there on.
+/// their names, which hold the time and a number. A file begins with a restart mark for the step
+/// that it goes on with, and TensorBoard lets go of what earlier files have from there on.
 ///
 /// # Example
 /// ```
@@ -53,9 +53,9 @@ impl EventWriter {
         let mut records = Vec::new();
         let now = now.as_secs_f64();
         record::append(&mut records, &message::file_version(now));
-        if let Some(steps) = resumed_after {
-            record::append(&mut records, &message::session_start(now, steps + 1));
-        }
+        // A run that begins in a folder with files of one that came to nothing lets go of them all.
+        let first = resumed_after.map_or(0, |steps| steps + 1);
+        record::append(&mut records, &message::session_start(now, first));
         writer.append(&records)?;
         Ok(writer)
     }

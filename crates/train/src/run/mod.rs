@@ -4,6 +4,7 @@ mod config;
 mod curves;
 mod judge;
 mod non_finite;
+mod open;
 mod progress;
 mod seed;
 mod session;
