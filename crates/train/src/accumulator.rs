@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 
 use crate::error::{Result, TrainError};
 use crate::gradients::GradientMap;
-use crate::loss::TokenLoss;
+use crate::loss::{LossPart, TokenLoss};
 
 /// What the micro-batches of one optimiser step add up to.
 ///
@@ -24,6 +24,7 @@ pub struct Accumulator {
     pub(crate) tokens: usize,
     pub(crate) model_tokens: u64,
     losses: Vec<(usize, Tensor<1>)>,
+    parts: Vec<LossPart>,
     micro_batches: usize,
 }
 
@@ -36,6 +37,7 @@ impl Accumulator {
             tokens: 0,
             model_tokens: 0,
             losses: Vec::new(),
+            parts: Vec::new(),
             micro_batches: 0,
         }
     }
@@ -62,6 +64,7 @@ impl Accumulator {
         self.gradients.collect(module, gradients);
         self.tokens += loss.count;
         self.losses.push((micro_batch, loss.sum.inner()));
+        self.parts.extend(loss.parts);
         Ok(())
     }
 
@@ -80,6 +83,7 @@ impl Accumulator {
         }
         self.tokens += loss.count;
         self.losses.push((micro_batch, loss.sum.inner()));
+        self.parts.extend(loss.parts);
     }
 
     /// Counts tokens that went through the model, padding left out, trained or not.
@@ -93,6 +97,11 @@ impl Accumulator {
     /// The trained tokens so far.
     pub fn trained_tokens(&self) -> usize {
         self.tokens
+    }
+
+    /// Takes the parts of the losses out, those of every micro-batch one after another.
+    pub(crate) fn take_parts(&mut self) -> Vec<LossPart> {
+        std::mem::take(&mut self.parts)
     }
 
     /// The mean loss per trained token. Waits for the device.
