@@ -74,7 +74,14 @@ impl Axis {
 
     /// Places and names of the marks.
     pub(super) fn marks(&self) -> impl Iterator<Item = (f64, String)> {
-        self.marks.iter().map(|&mark| (self.place(mark), figure(mark)))
+        // Marks of one axis read alike: all with an exponent, or none.
+        let largest = self.marks.iter().fold(0.0, |largest: f64, mark| largest.max(mark.abs()));
+        let small = !self.logarithmic && largest < 0.01;
+        let name = move |mark: f64| match small && mark != 0.0 {
+            true => format!("{mark:.1e}").replace(".0e", "e"),
+            false => figure(mark),
+        };
+        self.marks.iter().map(move |&mark| (self.place(mark), name(mark)))
     }
 
     /// Whether it is logarithmic.
@@ -103,10 +110,13 @@ mod tests {
     fn marks_are_round_and_values_stand_between_them() {
         let axis = Axis::from_zero([0.3, f64::NAN, 1.22, f64::INFINITY].into_iter());
         assert_eq!(names(&axis), ["0", "0.2", "0.4", "0.6", "0.8", "1", "1.2", "1.4"]);
-        assert_eq!((axis.place(0.7), axis.place(0.0), axis.place(9.0)), (0.5, 0.0, 1.0));
+        assert!((axis.place(0.7) - 0.5).abs() < 1e-12);
+        assert_eq!((axis.place(0.0), axis.place(9.0)), (0.0, 1.0));
         let axis = Axis::exact([1.0, 69.0].into_iter());
         assert_eq!(names(&axis), ["10", "20", "30", "40", "50", "60"]);
         assert_eq!((axis.place(1.0), axis.place(35.0), axis.place(69.0)), (0.0, 0.5, 1.0));
+        let axis = Axis::from_zero([1e-3].into_iter());
+        assert_eq!(names(&axis), ["0", "2e-4", "4e-4", "6e-4", "8e-4", "1e-3"]);
         // Equal values, and none at all.
         assert_eq!(Axis::exact([5.0].into_iter()).place(5.0), 0.0);
         assert_eq!(Axis::from_zero([0.0, 0.0].into_iter()).place(0.5), 0.5);

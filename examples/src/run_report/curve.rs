@@ -100,13 +100,13 @@ impl Figure {
             html.raw("<span class=\"key line best\"></span>").foreign(reason);
         }
         if self.y.is_logarithmic() {
-            html.raw(" Logarithmic.");
+            html.raw("<span class=\"note\">Logarithmic.</span>");
         }
         if bad > 0 {
-            html.raw(" <span class=\"key line bad\"></span>").shown(bad).raw(" not finite.");
+            html.raw("<span class=\"key line bad\"></span>").shown(bad).raw(" not finite.");
         }
         if !self.note.is_empty() {
-            html.raw(" ").text(&self.note);
+            html.raw("<span class=\"note\">").text(&self.note).raw("</span>");
         }
     }
 
