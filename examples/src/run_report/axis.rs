@@ -16,7 +16,15 @@ impl Axis {
     /// From 0, or from below it, to a round number over the largest value.
     pub(super) fn from_zero(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values).unwrap_or((0.0, 1.0));
-        Self::linear(low.min(0.0), if high <= 0.0 && low >= 0.0 { 1.0 } else { high.max(0.0) }, true)
+        Self::linear(
+            low.min(0.0),
+            if high <= 0.0 && low >= 0.0 {
+                1.0
+            } else {
+                high.max(0.0)
+            },
+            true,
+        )
     }
 
     /// Exactly from the smallest to the largest value.
@@ -36,7 +44,10 @@ impl Axis {
             low: 10f64.powi(first),
             high: 10f64.powi(last),
             logarithmic: true,
-            marks: (first..=last).step_by(every).map(|power| 10f64.powi(power)).collect(),
+            marks: (first..=last)
+                .step_by(every)
+                .map(|power| 10f64.powi(power))
+                .collect(),
         }
     }
 
@@ -53,7 +64,10 @@ impl Axis {
             true => ((low / step).floor() * step, (high / step).ceil() * step),
             false => (low, high),
         };
-        let (first, last) = ((low / step).ceil() as i64, (high / step + 1e-9).floor() as i64);
+        let (first, last) = (
+            (low / step).ceil() as i64,
+            (high / step + 1e-9).floor() as i64,
+        );
         Self {
             low,
             high,
@@ -75,13 +89,18 @@ impl Axis {
     /// Places and names of the marks.
     pub(super) fn marks(&self) -> impl Iterator<Item = (f64, String)> {
         // Marks of one axis read alike: all with an exponent, or none.
-        let largest = self.marks.iter().fold(0.0, |largest: f64, mark| largest.max(mark.abs()));
+        let largest = self
+            .marks
+            .iter()
+            .fold(0.0, |largest: f64, mark| largest.max(mark.abs()));
         let small = !self.logarithmic && largest < 0.01;
         let name = move |mark: f64| match small && mark != 0.0 {
             true => format!("{mark:.1e}").replace(".0e", "e"),
             false => figure(mark),
         };
-        self.marks.iter().map(move |&mark| (self.place(mark), name(mark)))
+        self.marks
+            .iter()
+            .map(move |&mark| (self.place(mark), name(mark)))
     }
 
     /// Whether it is logarithmic.
@@ -92,10 +111,12 @@ impl Axis {
 
 /// The smallest and the largest of the finite values.
 fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    values.filter(|value| value.is_finite()).fold(None, |ends, value| {
-        let (low, high): (f64, f64) = ends.unwrap_or((value, value));
-        Some((low.min(value), high.max(value)))
-    })
+    values
+        .filter(|value| value.is_finite())
+        .fold(None, |ends, value| {
+            let (low, high): (f64, f64) = ends.unwrap_or((value, value));
+            Some((low.min(value), high.max(value)))
+        })
 }
 
 #[cfg(test)]
@@ -109,12 +130,18 @@ mod tests {
     #[test]
     fn marks_are_round_and_values_stand_between_them() {
         let axis = Axis::from_zero([0.3, f64::NAN, 1.22, f64::INFINITY].into_iter());
-        assert_eq!(names(&axis), ["0", "0.2", "0.4", "0.6", "0.8", "1", "1.2", "1.4"]);
+        assert_eq!(
+            names(&axis),
+            ["0", "0.2", "0.4", "0.6", "0.8", "1", "1.2", "1.4"]
+        );
         assert!((axis.place(0.7) - 0.5).abs() < 1e-12);
         assert_eq!((axis.place(0.0), axis.place(9.0)), (0.0, 1.0));
         let axis = Axis::exact([1.0, 69.0].into_iter());
         assert_eq!(names(&axis), ["10", "20", "30", "40", "50", "60"]);
-        assert_eq!((axis.place(1.0), axis.place(35.0), axis.place(69.0)), (0.0, 0.5, 1.0));
+        assert_eq!(
+            (axis.place(1.0), axis.place(35.0), axis.place(69.0)),
+            (0.0, 0.5, 1.0)
+        );
         let axis = Axis::from_zero([1e-3].into_iter());
         assert_eq!(names(&axis), ["0", "2e-4", "4e-4", "6e-4", "8e-4", "1e-3"]);
         // Equal values, and none at all.

@@ -64,17 +64,27 @@ impl Figure {
         if self.curves.iter().all(|curve| curve.points.is_empty()) {
             return;
         }
-        html.raw("<figure class=\"panel curve\">\n<h3>").text(self.title).raw("</h3>\n<figcaption class=\"soft\">");
+        html.raw("<figure class=\"panel curve\">\n<h3>")
+            .text(self.title)
+            .raw("</h3>\n<figcaption class=\"soft\">");
         self.write_legend(html);
         html.raw("</figcaption>\n<div class=\"plot\"><div class=\"ys\" aria-hidden=\"true\">");
         for (place, name) in self.y.marks() {
-            html.raw("<span style=\"top:").shown(format_args!("{:.2}", 100.0 * (1.0 - place))).raw("%\">").text(&name).raw("</span>");
+            html.raw("<span style=\"top:")
+                .shown(format_args!("{:.2}", 100.0 * (1.0 - place)))
+                .raw("%\">")
+                .text(&name)
+                .raw("</span>");
         }
         html.raw("</div><svg viewBox=\"0 0 1000 300\" preserveAspectRatio=\"none\" role=\"img\" aria-label=");
         html.attribute(&self.spoken()).raw(">");
         html.raw("<rect class=\"track\" x=\"0\" y=\"0\" width=\"1000\" height=\"300\"/>");
         for (place, _) in self.y.marks() {
-            line(html, "<line class=\"grid\"", [0.0, top(place), WIDTH, top(place)]);
+            line(
+                html,
+                "<line class=\"grid\"",
+                [0.0, top(place), WIDTH, top(place)],
+            );
         }
         self.write_marks(html, x);
         for curve in &self.curves {
@@ -82,31 +92,52 @@ impl Figure {
         }
         html.raw("</svg><div class=\"xs\" aria-hidden=\"true\">");
         for (place, name) in x.marks() {
-            html.raw("<span style=\"left:").shown(format_args!("{:.2}", 100.0 * place)).raw("%\">").text(&name).raw("</span>");
+            html.raw("<span style=\"left:")
+                .shown(format_args!("{:.2}", 100.0 * place))
+                .raw("%\">")
+                .text(&name)
+                .raw("</span>");
         }
         html.raw("</div></div>\n</figure>\n");
     }
 
     fn write_legend(&self, html: &mut Html) {
-        let bad: usize = self.curves.iter().map(|curve| curve.points.iter().filter(|p| !p.1.is_finite()).count()).max().unwrap_or(0);
+        let bad: usize = self
+            .curves
+            .iter()
+            .map(|curve| curve.points.iter().filter(|p| !p.1.is_finite()).count())
+            .max()
+            .unwrap_or(0);
         for curve in &self.curves {
-            html.raw("<span class=\"key line ").raw(COLOURS[curve.colour % 8]);
-            html.raw(if curve.look == Look::Raw { " raw\"></span>" } else { "\"></span>" }).foreign(&curve.name);
+            html.raw("<span class=\"key line ")
+                .raw(COLOURS[curve.colour % 8]);
+            html.raw(if curve.look == Look::Raw {
+                " raw\"></span>"
+            } else {
+                "\"></span>"
+            })
+            .foreign(&curve.name);
         }
         if let Some(level) = &self.level {
-            html.raw("<span class=\"key line level\"></span>").foreign(&level.name);
+            html.raw("<span class=\"key line level\"></span>")
+                .foreign(&level.name);
         }
         if let Some((_, reason)) = &self.mark {
-            html.raw("<span class=\"key line best\"></span>").foreign(reason);
+            html.raw("<span class=\"key line best\"></span>")
+                .foreign(reason);
         }
         if self.y.is_logarithmic() {
             html.raw("<span class=\"note\">Logarithmic.</span>");
         }
         if bad > 0 {
-            html.raw("<span class=\"key line bad\"></span>").shown(bad).raw(" not finite.");
+            html.raw("<span class=\"key line bad\"></span>")
+                .shown(bad)
+                .raw(" not finite.");
         }
         if !self.note.is_empty() {
-            html.raw("<span class=\"note\">").text(&self.note).raw("</span>");
+            html.raw("<span class=\"note\">")
+                .text(&self.note)
+                .raw("</span>");
         }
     }
 
@@ -116,7 +147,11 @@ impl Figure {
         for curve in &self.curves {
             let finite = || curve.points.iter().filter(|point| point.1.is_finite());
             if let (Some(first), Some(last)) = (finite().next(), finite().next_back()) {
-                let _ = write!(text, " {}: {:.4} at step {}, {:.4} at step {}.", curve.name, first.1, first.0, last.1, last.0);
+                let _ = write!(
+                    text,
+                    " {}: {:.4} at step {}, {:.4} at step {}.",
+                    curve.name, first.1, first.0, last.1, last.0
+                );
             }
         }
         text
@@ -132,7 +167,12 @@ impl Figure {
             line(html, "<line class=\"best\"", [x, 0.0, x, HEIGHT]);
         }
         for curve in &self.curves {
-            for point in curve.points.iter().filter(|point| !point.1.is_finite()).take(200) {
+            for point in curve
+                .points
+                .iter()
+                .filter(|point| !point.1.is_finite())
+                .take(200)
+            {
                 let x = WIDTH * x.place(point.0);
                 line(html, "<line class=\"bad\"", [x, 0.0, x, HEIGHT]);
             }
@@ -155,19 +195,33 @@ impl Curve {
             pen_down = true;
         }
         html.raw("<path class=\"").raw(COLOURS[self.colour % 8]);
-        html.raw(if self.look == Look::Raw { " raw\" d=" } else { "\" d=" }).attribute(&path).raw("/>");
+        html.raw(if self.look == Look::Raw {
+            " raw\" d="
+        } else {
+            "\" d="
+        })
+        .attribute(&path)
+        .raw("/>");
         if self.look != Look::Dots {
             return;
         }
-        for (at, point) in self.points.iter().enumerate().filter(|(_, point)| point.1.is_finite()) {
+        for (at, point) in self
+            .points
+            .iter()
+            .enumerate()
+            .filter(|(_, point)| point.1.is_finite())
+        {
             let (left, middle) = place(point);
             if let Some(Some(ends)) = self.intervals.get(at) {
                 let [low, high] = ends.map(|end| top(y.place(end)));
                 line(html, "<line class=\"whisker\"", [left, low, left, high]);
             }
             // A line without length and with round ends is a dot that stretching leaves round.
-            html.raw("<path class=\"dot ").raw(COLOURS[self.colour % 8]).raw("\" d=");
-            html.attribute(&format!("M{left:.2} {middle:.2}h0")).raw("/>");
+            html.raw("<path class=\"dot ")
+                .raw(COLOURS[self.colour % 8])
+                .raw("\" d=");
+            html.attribute(&format!("M{left:.2} {middle:.2}h0"))
+                .raw("/>");
         }
     }
 }
@@ -209,15 +263,34 @@ mod tests {
             name: "raw <i>".into(),
             colour: 1,
             look: Look::Raw,
-            points: vec![(1.0, 2.0), (2.0, 1.0), (3.0, f64::NAN), (4.0, 0.5), (5.0, 0.0)],
+            points: vec![
+                (1.0, 2.0),
+                (2.0, 1.0),
+                (3.0, f64::NAN),
+                (4.0, 0.5),
+                (5.0, 0.0),
+            ],
             intervals: vec![],
         };
-        let html = drawn(curve, Some(Level { name: "limit".into(), value: 1.5 }));
+        let html = drawn(
+            curve,
+            Some(Level {
+                name: "limit".into(),
+                value: 1.5,
+            }),
+        );
         // A quarter of 1,000 for each step, 150 for each 1.0 of loss, from the bottom at 300; a gap at step 3.
-        assert!(html.contains("d=\"M0.00 0.00L250.00 150.00M750.00 225.00L1000.00 300.00\""), "{html}");
-        assert!(html.contains("<line class=\"level\" x1=\"0.00\" y1=\"75.00\" x2=\"1000.00\" y2=\"75.00\"/>"));
+        assert!(
+            html.contains("d=\"M0.00 0.00L250.00 150.00M750.00 225.00L1000.00 300.00\""),
+            "{html}"
+        );
+        assert!(html.contains(
+            "<line class=\"level\" x1=\"0.00\" y1=\"75.00\" x2=\"1000.00\" y2=\"75.00\"/>"
+        ));
         assert!(html.contains("<line class=\"best\" x1=\"500.00\""));
-        assert!(html.contains("<line class=\"bad\" x1=\"500.00\"") && html.contains("1 not finite"));
+        assert!(
+            html.contains("<line class=\"bad\" x1=\"500.00\"") && html.contains("1 not finite")
+        );
         assert!(html.contains("raw &lt;i&gt;") && !html.contains("<i>"));
         assert!(html.contains("2.0000 at step 1, 0.0000 at step 5."));
     }
@@ -232,7 +305,9 @@ mod tests {
             points,
         };
         let html = drawn(curve(vec![(2.0, 1.0)]), None);
-        assert!(html.contains("<line class=\"whisker\" x1=\"250.00\" y1=\"225.00\" x2=\"250.00\" y2=\"75.00\"/>"));
+        assert!(html.contains(
+            "<line class=\"whisker\" x1=\"250.00\" y1=\"225.00\" x2=\"250.00\" y2=\"75.00\"/>"
+        ));
         assert!(html.contains("d=\"M250.00 150.00h0\""));
         assert_eq!(drawn(curve(vec![]), None), "");
     }

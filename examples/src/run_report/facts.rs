@@ -14,10 +14,17 @@ pub(super) fn write(html: &mut Html, run: &RunPage) {
         let mut facts = Vec::new();
         facts.extend(machine.cpu.as_ref().map(|cpu| Fact::new("processor", cpu)));
         facts.extend(machine.cores.map(|cores| Fact::new("cores", cores)));
-        facts.extend(machine.memory_bytes.map(|memory| Fact::new("memory", bytes(memory))));
+        facts.extend(
+            machine
+                .memory_bytes
+                .map(|memory| Fact::new("memory", bytes(memory))),
+        );
         facts.push(Fact::new("system", &machine.os));
         facts.push(Fact::new("device", &machine.device));
-        facts.extend(run.peak_memory_bytes.map(|peak| Fact::new("peak memory of the process", bytes(peak))));
+        facts.extend(
+            run.peak_memory_bytes
+                .map(|peak| Fact::new("peak memory of the process", bytes(peak))),
+        );
         facts.extend(run.versions.iter().cloned());
         panel(html, "Machine and versions", &facts);
     } else {
@@ -36,7 +43,9 @@ fn panel(html: &mut Html, title: &'static str, facts: &[Fact]) {
     if facts.is_empty() {
         return;
     }
-    html.raw("<div class=\"panel\"><h3>").raw(title).raw("</h3>");
+    html.raw("<div class=\"panel\"><h3>")
+        .raw(title)
+        .raw("</h3>");
     list(html, facts.iter().filter(|fact| !fact.value.is_empty()));
     html.raw("</div>\n");
 }
@@ -44,7 +53,8 @@ fn panel(html: &mut Html, title: &'static str, facts: &[Fact]) {
 fn list<'a>(html: &mut Html, facts: impl Iterator<Item = &'a Fact>) {
     html.raw("<dl class=\"facts\">\n");
     for fact in facts {
-        html.tag("<dt>", &fact.name, "</dt>").tag("<dd>", &fact.value, "</dd>\n");
+        html.tag("<dt>", &fact.name, "</dt>")
+            .tag("<dd>", &fact.value, "</dd>\n");
     }
     html.raw("</dl>");
 }
@@ -55,20 +65,37 @@ fn data(html: &mut Html, data: &DataFacts) {
     }
     html.raw("<div class=\"panel\"><h3>Data</h3>\n");
     for file in &data.files {
-        html.tag("<p class=\"file\"><code>", &file.path, "</code><br><span class=\"soft\">").text(&count(file.rows)).raw(" rows");
+        html.tag(
+            "<p class=\"file\"><code>",
+            &file.path,
+            "</code><br><span class=\"soft\">",
+        )
+        .text(&count(file.rows))
+        .raw(" rows");
         if let Some(hash) = &file.sha256 {
             html.raw(", SHA-256 <code>").text(hash).raw("</code>");
         }
         html.raw("</span></p>\n");
     }
     let read = data.files.iter().map(|file| file.rows).sum();
-    let mut facts = vec![Fact::new("rows read", count(read)), Fact::new("trained on", count(data.trained_rows)), Fact::new("held out", count(data.held_out_rows))];
-    facts.extend(data.left_out.iter().map(|left| Fact::new(format!("left out: {}", left.reason), count(left.rows))));
+    let mut facts = vec![
+        Fact::new("rows read", count(read)),
+        Fact::new("trained on", count(data.trained_rows)),
+        Fact::new("held out", count(data.held_out_rows)),
+    ];
+    facts.extend(
+        data.left_out
+            .iter()
+            .map(|left| Fact::new(format!("left out: {}", left.reason), count(left.rows))),
+    );
     facts.push(Fact::new("split", &data.split));
     if data.tokens > 0 {
         facts.push(Fact::new("tokens", whole(data.tokens)));
         let share = 100.0 * data.trained_tokens as f64 / data.tokens as f64;
-        facts.push(Fact::new("trained tokens", format!("{} ({share:.1} %)", whole(data.trained_tokens))));
+        facts.push(Fact::new(
+            "trained tokens",
+            format!("{} ({share:.1} %)", whole(data.trained_tokens)),
+        ));
     }
     list(html, facts.iter().filter(|fact| !fact.value.is_empty()));
     html.raw("</div>\n");
@@ -80,7 +107,10 @@ fn again(html: &mut Html, reproduce: &Reproduce) {
         html.tag("<p class=\"soft\">In <code>", folder, "</code>:</p>");
     }
     let words: Vec<String> = reproduce.command.iter().map(|word| quoted(word)).collect();
-    html.raw("<pre>").text(&words.join(" ")).raw("</pre><p class=\"soft\">Seed ").shown(reproduce.seed);
+    html.raw("<pre>")
+        .text(&words.join(" "))
+        .raw("</pre><p class=\"soft\">Seed ")
+        .shown(reproduce.seed);
     html.raw(". With the same settings, files and machine, a budget in steps or epochs gives the same adapter on a CPU, byte for byte.</p></div>\n");
 }
 
@@ -98,7 +128,11 @@ fn flatten(path: &str, value: &Value, into: &mut Vec<Fact>) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
                 flatten(&path, value, into);
             }
         }
@@ -117,8 +151,23 @@ mod tests {
         let mut facts = Vec::new();
         let value = serde_json::json!({"lora": {"r": 8, "names": ["a", "b"]}, "seed": 3, "system": null, "model": "m"});
         flatten("", &value, &mut facts);
-        let pairs: Vec<_> = facts.iter().map(|fact| format!("{}={}", fact.name, fact.value)).collect();
-        assert_eq!(pairs, ["lora.r=8", "lora.names=[\"a\",\"b\"]", "seed=3", "system=null", "model=m"]);
-        assert_eq!(["a/b", "it's", "", "a b"].map(quoted), ["a/b", "'it'\\''s'", "''", "'a b'"]);
+        let pairs: Vec<_> = facts
+            .iter()
+            .map(|fact| format!("{}={}", fact.name, fact.value))
+            .collect();
+        assert_eq!(
+            pairs,
+            [
+                "lora.r=8",
+                "lora.names=[\"a\",\"b\"]",
+                "seed=3",
+                "system=null",
+                "model=m"
+            ]
+        );
+        assert_eq!(
+            ["a/b", "it's", "", "a b"].map(quoted),
+            ["a/b", "'it'\\''s'", "''", "'a b'"]
+        );
     }
 }

@@ -97,7 +97,10 @@ mod tests {
     #[test]
     fn nothing_from_outside_becomes_markup() {
         let mut html = Html::default();
-        html.raw("<p title=").attribute("a\" onclick='x'\u{0}\u{202e}").raw(">").text("</p><script>&\u{202e}\r\n\u{7}");
+        html.raw("<p title=")
+            .attribute("a\" onclick='x'\u{0}\u{202e}")
+            .raw(">")
+            .text("</p><script>&\u{202e}\r\n\u{7}");
         let expected = "<p title=\"a&quot; onclick=&#39;x&#39;\">&lt;/p&gt;&lt;script&gt;&amp;\
                         <span class=\"ctl\">U+202E</span>\n<span class=\"ctl\">U+0007</span>";
         assert_eq!(html.finish(), expected);

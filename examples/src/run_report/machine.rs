@@ -70,6 +70,9 @@ mod tests {
     fn fields_are_found_by_their_whole_name() {
         let text = "model\t\t: 1\nmodel name\t: A CPU: 3 GHz\nMemTotal:  16 kB\n";
         assert_eq!(field(text, "model name", ':'), Some("A CPU: 3 GHz"));
-        assert_eq!((field(text, "MemTotal", ':'), field(text, "Mem", ':')), (Some("16 kB"), None));
+        assert_eq!(
+            (field(text, "MemTotal", ':'), field(text, "Mem", ':')),
+            (Some("16 kB"), None)
+        );
     }
 }

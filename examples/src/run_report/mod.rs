@@ -18,7 +18,7 @@ mod facts;
 mod headline;
 mod html;
 mod machine;
-mod numbers;
+pub(crate) mod numbers;
 mod page;
 mod questions;
 mod rates;
@@ -28,7 +28,7 @@ use std::path::Path;
 
 pub use machine::Machine;
 pub use page::{
-    BestStep, DataFile, DataFacts, Evaluation, Fact, LeftOut, LossRow, Reproduce, RunPage, StepRow,
+    BestStep, DataFacts, DataFile, Evaluation, Fact, LeftOut, LossRow, Reproduce, RunPage, StepRow,
     ValidationRow,
 };
 
@@ -66,7 +66,10 @@ pub fn page(run: &RunPage) -> String {
          <meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
     );
     html.title(&run.title);
-    html.raw("</title>\n<style>").raw(STYLE).raw(OWN_STYLE).raw("</style>\n</head>\n<body class=\"run\">\n");
+    html.raw("</title>\n<style>")
+        .raw(STYLE)
+        .raw(OWN_STYLE)
+        .raw("</style>\n</head>\n<body class=\"run\">\n");
     headline::write(&mut html, run);
     html.raw("<main>\n");
     rates::write(&mut html, run);

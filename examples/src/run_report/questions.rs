@@ -22,7 +22,13 @@ enum Change {
 }
 
 impl Change {
-    const ALL: [Self; 5] = [Self::Gained, Self::Lost, Self::Wrong, Self::Right, Self::LeftOut];
+    const ALL: [Self; 5] = [
+        Self::Gained,
+        Self::Lost,
+        Self::Wrong,
+        Self::Right,
+        Self::LeftOut,
+    ];
 
     fn of(before: Option<&Example>, now: &Example) -> Self {
         if now.gold_error.is_some() || before.is_some_and(|example| example.gold_error.is_some()) {
@@ -68,7 +74,12 @@ pub(super) fn write(html: &mut Html, run: &RunPage) {
     let compared = evaluation.compared().is_some();
     let before = evaluation.before.as_ref().filter(|_| compared);
     let pair = |at: usize| before.map(|before| &before.examples()[at]);
-    let changes: Vec<Change> = now.examples().iter().enumerate().map(|(at, example)| Change::of(pair(at), example)).collect();
+    let changes: Vec<Change> = now
+        .examples()
+        .iter()
+        .enumerate()
+        .map(|(at, example)| Change::of(pair(at), example))
+        .collect();
     html.raw("<section aria-labelledby=\"questions\"><h2 id=\"questions\">Questions</h2>\n");
     filters(html, &changes, compared);
     for (at, example) in now.examples().iter().take(MOST).enumerate() {
@@ -77,16 +88,25 @@ pub(super) fn write(html: &mut Html, run: &RunPage) {
         question(html, pair(at), example, changes[at], schema);
     }
     if changes.len() > MOST {
-        html.raw("<p class=\"soft\">").text(&plural(changes.len() - MOST, "more question")).raw(" in the files of the evaluation.</p>\n");
+        html.raw("<p class=\"soft\">")
+            .text(&plural(changes.len() - MOST, "more question"))
+            .raw(" in the files of the evaluation.</p>\n");
     }
     html.raw("</section>\n");
 }
 
 fn filters(html: &mut Html, changes: &[Change], two: bool) {
     let radio = |html: &mut Html, id: &'static str, name: &str, number: usize, checked: bool| {
-        html.raw("<input type=\"radio\" name=\"show\" id=").attribute(&format!("show-{id}"));
-        html.raw(if checked { " checked>" } else { ">" }).raw("<label for=").attribute(&format!("show-{id}")).raw(">");
-        html.text(name).raw(" <span class=\"num\">").text(&count(number)).raw("</span></label>\n");
+        html.raw("<input type=\"radio\" name=\"show\" id=")
+            .attribute(&format!("show-{id}"));
+        html.raw(if checked { " checked>" } else { ">" })
+            .raw("<label for=")
+            .attribute(&format!("show-{id}"))
+            .raw(">");
+        html.text(name)
+            .raw(" <span class=\"num\">")
+            .text(&count(number))
+            .raw("</span></label>\n");
     };
     radio(html, "all", "all", changes.len(), true);
     for change in Change::ALL {
@@ -97,8 +117,18 @@ fn filters(html: &mut Html, changes: &[Change], two: bool) {
     }
 }
 
-fn question(html: &mut Html, before: Option<&Example>, now: &Example, change: Change, schema: Option<&str>) {
-    html.raw("<details class=\"q ").raw(change.class()).raw("\"><summary><span class=\"id num\">#").shown(now.index).raw("</span>");
+fn question(
+    html: &mut Html,
+    before: Option<&Example>,
+    now: &Example,
+    change: Change,
+    schema: Option<&str>,
+) {
+    html.raw("<details class=\"q ")
+        .raw(change.class())
+        .raw("\"><summary><span class=\"id num\">#")
+        .shown(now.index)
+        .raw("</span>");
     html.raw(match change {
         Change::Gained => "<span class=\"badge good\">▲ ",
         Change::Right => "<span class=\"badge good\">✓ ",
@@ -106,25 +136,50 @@ fn question(html: &mut Html, before: Option<&Example>, now: &Example, change: Ch
         Change::Wrong => "<span class=\"badge bad\">✗ ",
         Change::LeftOut => "<span class=\"badge skip\">◌ ",
     });
-    html.raw(change.words(before.is_some())).raw("</span>").tag("<span class=\"text\">", &now.question, "</span>");
+    html.raw(change.words(before.is_some())).raw("</span>").tag(
+        "<span class=\"text\">",
+        &now.question,
+        "</span>",
+    );
     html.raw("<span class=\"where\">").foreign(&now.db_id);
     if let Some(hardness) = now.hardness {
         html.raw(" · ").text(hardness.words());
     }
     html.raw("</span></summary>\n<div class=\"body\">");
-    if let Some(error) = before.and_then(|example| example.gold_error.as_ref()).or(now.gold_error.as_ref()) {
-        html.tag("<p class=\"message skip\"><b>The gold does not run</b>: ", error, "</p>");
+    if let Some(error) = before
+        .and_then(|example| example.gold_error.as_ref())
+        .or(now.gold_error.as_ref())
+    {
+        html.tag(
+            "<p class=\"message skip\"><b>The gold does not run</b>: ",
+            error,
+            "</p>",
+        );
     }
-    html.raw(if before.is_some() { "<div class=\"side three\">" } else { "<div class=\"side\">" });
+    html.raw(if before.is_some() {
+        "<div class=\"side three\">"
+    } else {
+        "<div class=\"side\">"
+    });
     sql(html, "Gold", Some(&now.gold));
     html.raw("</div>");
     if let Some(before) = before {
         answer(html, "Before", before);
     }
-    answer(html, if before.is_some() { "After" } else { "Prediction" }, now);
+    answer(
+        html,
+        if before.is_some() {
+            "After"
+        } else {
+            "Prediction"
+        },
+        now,
+    );
     html.raw("</div>");
     if let Some(schema) = schema {
-        html.raw("<details class=\"schema\"><summary>Schema of ").foreign(&now.db_id).raw("</summary><pre>");
+        html.raw("<details class=\"schema\"><summary>Schema of ")
+            .foreign(&now.db_id)
+            .raw("</summary><pre>");
         cut(html, schema);
         html.raw("</pre></details>");
     }
@@ -137,7 +192,10 @@ fn answer(html: &mut Html, title: &'static str, example: &Example) {
     if example.gold_error.is_none() {
         match example.is_match {
             true => html.raw("<p class=\"verdict badge good\">✓ match</p>"),
-            false => html.raw("<p class=\"verdict message\"><b>✗ ").raw(example.failure.map_or("no match", Failure::words)).raw("</b>"),
+            false => html
+                .raw("<p class=\"verdict message\"><b>✗ ")
+                .raw(example.failure.map_or("no match", Failure::words))
+                .raw("</b>"),
         };
         if !example.is_match {
             if let Some(error) = &example.error {
@@ -168,6 +226,10 @@ fn sql(html: &mut Html, title: &'static str, text: Option<&str>) {
 fn cut(html: &mut Html, text: &str) {
     match text.char_indices().nth(TEXT) {
         None => html.text(text),
-        Some((end, _)) => html.text(&text[..end]).raw(" … (").text(&plural(text.chars().count(), "character")).raw(")"),
+        Some((end, _)) => html
+            .text(&text[..end])
+            .raw(" … (")
+            .text(&plural(text.chars().count(), "character"))
+            .raw(")"),
     };
 }

@@ -48,20 +48,50 @@ pub(super) fn table(html: &mut Html, head: &[&str], rows: &[(String, Vec<String>
 
 fn paired(html: &mut Html, compared: &Comparison) {
     let row = |name: &str, paired: &Paired| {
-        let ends = paired.interval.map_or("–".into(), |[low, high]| format!("{} to {}", points(Some(low)), points(Some(high))));
-        let counts = [paired.both, paired.only_second, paired.only_first, paired.neither].map(count);
+        let ends = paired.interval.map_or("–".into(), |[low, high]| {
+            format!("{} to {}", points(Some(low)), points(Some(high)))
+        });
+        let counts = [
+            paired.both,
+            paired.only_second,
+            paired.only_first,
+            paired.neither,
+        ]
+        .map(count);
         let mut cells = counts.to_vec();
-        cells.extend([points(paired.difference), ends, p_value(paired.p_exact), p_value(paired.p_mid)]);
+        cells.extend([
+            points(paired.difference),
+            ends,
+            p_value(paired.p_exact),
+            p_value(paired.p_mid),
+        ]);
         (name.to_owned(), cells)
     };
     let mut rows = vec![row("all", &compared.all)];
-    rows.extend(compared.by_hardness.iter().map(|(level, paired)| row(level.words(), paired)));
+    rows.extend(
+        compared
+            .by_hardness
+            .iter()
+            .map(|(level, paired)| row(level.words(), paired)),
+    );
     html.raw("<div class=\"panel full\"><h3>Before and after, by execution</h3><p class=\"soft\">Differences in points; Newcombe’s interval.");
     if compared.left_out > 0 {
-        html.raw(" ").text(&plural(compared.left_out, "question")).raw(" left out: the gold does not run.");
+        html.raw(" ")
+            .text(&plural(compared.left_out, "question"))
+            .raw(" left out: the gold does not run.");
     }
     html.raw("</p>\n");
-    let head = ["", "both right", "gained", "lost", "both wrong", "difference", "95 % interval", "McNemar p", "mid-p"];
+    let head = [
+        "",
+        "both right",
+        "gained",
+        "lost",
+        "both wrong",
+        "difference",
+        "95 % interval",
+        "McNemar p",
+        "mid-p",
+    ];
     table(html, &head, &rows);
     html.raw("</div>\n");
 }
@@ -78,26 +108,60 @@ fn hardness(html: &mut Html, now: &Report, before: Option<&Report>) {
     axis(html, 1.0);
     html.raw("<div class=\"chart two\">\n");
     for (level, scores) in now.by_hardness() {
-        let old = before.and_then(|report| report.by_hardness().get(level)).map(|scores| &scores.matches);
-        let bars = [Bar { rate: Some(&scores.matches), kind: "fill" }, Bar { rate: old, kind: "fill before" }];
-        let value = format!("{} of {}", percent(scores.matches.rate), count(scores.matches.of));
-        bar_row(html, level.words(), &bars[..1 + usize::from(before.is_some())], &value, 1.0);
+        let old = before
+            .and_then(|report| report.by_hardness().get(level))
+            .map(|scores| &scores.matches);
+        let bars = [
+            Bar {
+                rate: Some(&scores.matches),
+                kind: "fill",
+            },
+            Bar {
+                rate: old,
+                kind: "fill before",
+            },
+        ];
+        let value = format!(
+            "{} of {}",
+            percent(scores.matches.rate),
+            count(scores.matches.of)
+        );
+        bar_row(
+            html,
+            level.words(),
+            &bars[..1 + usize::from(before.is_some())],
+            &value,
+            1.0,
+        );
     }
     html.raw("</div></div>\n");
 }
 
 fn failures(html: &mut Html, now: &Report, before: Option<&Report>) {
     let of = |report: &Report, failure| report.failures().get(&failure).copied();
-    let mut classes: Vec<_> = now.failures().keys().chain(before.iter().flat_map(|report| report.failures().keys())).copied().collect();
+    let mut classes: Vec<_> = now
+        .failures()
+        .keys()
+        .chain(before.iter().flat_map(|report| report.failures().keys()))
+        .copied()
+        .collect();
     classes.sort_unstable();
     classes.dedup();
-    let counts = |failure| [Some(now), before].map(|report| report.and_then(|report| of(report, failure)).map_or(0, |rate| rate.count));
+    let counts = |failure| {
+        [Some(now), before].map(|report| {
+            report
+                .and_then(|report| of(report, failure))
+                .map_or(0, |rate| rate.count)
+        })
+    };
     classes.sort_by_key(|&failure| std::cmp::Reverse(counts(failure)));
     if classes.is_empty() {
         return;
     }
     let both = || [Some(now), before].into_iter().flatten();
-    let ends = both().flat_map(|report| report.failures().values()).filter_map(|rate| Some(rate.interval?[1]));
+    let ends = both()
+        .flat_map(|report| report.failures().values())
+        .filter_map(|rate| Some(rate.interval?[1]));
     // An axis whose four parts are whole per cents.
     let most = ((25.0 * ends.fold(0.0, f64::max)).ceil() / 25.0).clamp(0.04, 1.0);
     html.raw("<div class=\"panel\"><h3>Failures by class</h3>");
@@ -105,14 +169,36 @@ fn failures(html: &mut Html, now: &Report, before: Option<&Report>) {
     axis(html, most);
     html.raw("<div class=\"chart two\">\n");
     for failure in classes {
-        let (rate, old) = (of(now, failure), before.and_then(|report| of(report, failure)));
-        let bars = [Bar { rate: rate.as_ref(), kind: "fill fail" }, Bar { rate: old.as_ref(), kind: "fill before" }];
+        let (rate, old) = (
+            of(now, failure),
+            before.and_then(|report| of(report, failure)),
+        );
+        let bars = [
+            Bar {
+                rate: rate.as_ref(),
+                kind: "fill fail",
+            },
+            Bar {
+                rate: old.as_ref(),
+                kind: "fill before",
+            },
+        ];
         let [new, earlier] = counts(failure);
         let value = match before {
             Some(_) => format!("{} → {}", count(earlier), count(new)),
-            None => format!("{} · {}", count(new), percent(rate.and_then(|rate| rate.rate))),
+            None => format!(
+                "{} · {}",
+                count(new),
+                percent(rate.and_then(|rate| rate.rate))
+            ),
         };
-        bar_row(html, failure.words(), &bars[..1 + usize::from(before.is_some())], &value, most);
+        bar_row(
+            html,
+            failure.words(),
+            &bars[..1 + usize::from(before.is_some())],
+            &value,
+            most,
+        );
     }
     html.raw("</div></div>\n");
 }
@@ -126,30 +212,63 @@ fn legend(html: &mut Html, two: bool) {
 fn axis(html: &mut Html, most: f64) {
     html.raw("<div class=\"axis\" aria-hidden=\"true\"><span></span><span class=\"ticks\">");
     for part in 0..5 {
-        html.raw("<span>").shown(format_args!("{:.0} %", 25.0 * f64::from(part) * most)).raw("</span>");
+        html.raw("<span>")
+            .shown(format_args!("{:.0} %", 25.0 * f64::from(part) * most))
+            .raw("</span>");
     }
     html.raw("</span><span></span></div>\n");
 }
 
 fn bar_row(html: &mut Html, label: &str, bars: &[Bar<'_>], value: &str, most: f64) {
-    html.raw("<div class=\"bar\"><span class=\"label\">").text(label).raw("</span><svg preserveAspectRatio=\"none\" role=\"img\" viewBox=");
-    html.attribute(&format!("0 0 100 {}", 20 * bars.len())).raw(" aria-label=");
-    let spoken = |bar: &Bar<'_>| bar.rate.map_or("none".into(), |rate| format!("{}, {}", percent(rate.rate), interval(rate.interval)));
-    html.attribute(&bars.iter().map(spoken).collect::<Vec<_>>().join("; before: ")).raw(">");
+    html.raw("<div class=\"bar\"><span class=\"label\">")
+        .text(label)
+        .raw("</span><svg preserveAspectRatio=\"none\" role=\"img\" viewBox=");
+    html.attribute(&format!("0 0 100 {}", 20 * bars.len()))
+        .raw(" aria-label=");
+    let spoken = |bar: &Bar<'_>| {
+        bar.rate.map_or("none".into(), |rate| {
+            format!("{}, {}", percent(rate.rate), interval(rate.interval))
+        })
+    };
+    html.attribute(
+        &bars
+            .iter()
+            .map(spoken)
+            .collect::<Vec<_>>()
+            .join("; before: "),
+    )
+    .raw(">");
     html.raw("<rect class=\"track\" x=\"0\" y=\"0\" width=\"100\" height=\"40\"/>");
     for (at, bar) in bars.iter().enumerate() {
-        let Some(Rate { rate: Some(share), interval, .. }) = bar.rate else { continue };
+        let Some(Rate {
+            rate: Some(share),
+            interval,
+            ..
+        }) = bar.rate
+        else {
+            continue;
+        };
         let (top, place) = (20 * at, |share: f64| (100.0 * share / most).min(100.0));
-        html.raw("<rect height=\"14\" x=\"0\" class=").attribute(bar.kind).raw(" y=").attribute(&(top + 3).to_string());
-        html.raw(" width=").attribute(&format!("{:.2}", place(*share))).raw("/>");
+        html.raw("<rect height=\"14\" x=\"0\" class=")
+            .attribute(bar.kind)
+            .raw(" y=")
+            .attribute(&(top + 3).to_string());
+        html.raw(" width=")
+            .attribute(&format!("{:.2}", place(*share)))
+            .raw("/>");
         if let Some(ends) = interval {
             let [low, high] = ends.map(place);
             html.raw("<path class=\"whisker\" d=");
             let (up, middle, down) = (top + 6, top + 10, top + 14);
-            html.attribute(&format!("M{low:.2} {up}V{down}M{low:.2} {middle}H{high:.2}M{high:.2} {up}V{down}")).raw("/>");
+            html.attribute(&format!(
+                "M{low:.2} {up}V{down}M{low:.2} {middle}H{high:.2}M{high:.2} {up}V{down}"
+            ))
+            .raw("/>");
         }
     }
-    html.raw("</svg><span class=\"value num\">").text(value).raw("</span></div>\n");
+    html.raw("</svg><span class=\"value num\">")
+        .text(value)
+        .raw("</span></div>\n");
 }
 
 fn metrics(html: &mut Html, now: &Scores, before: Option<&Scores>) {
@@ -164,11 +283,21 @@ fn metrics(html: &mut Html, now: &Scores, before: Option<&Scores>) {
         ]
     };
     let old = before.map(rates);
-    let rows: Vec<_> = rates(now).into_iter().enumerate().filter(|(_, (_, rate))| rate.of > 0).map(|(at, (name, rate))| {
-        let mut cells = vec![count(rate.count), count(rate.of), percent(rate.rate), interval(rate.interval)];
-        cells.extend(old.map(|old| percent(old[at].1.rate)));
-        (name.to_owned(), cells)
-    }).collect();
+    let rows: Vec<_> = rates(now)
+        .into_iter()
+        .enumerate()
+        .filter(|(_, (_, rate))| rate.of > 0)
+        .map(|(at, (name, rate))| {
+            let mut cells = vec![
+                count(rate.count),
+                count(rate.of),
+                percent(rate.rate),
+                interval(rate.interval),
+            ];
+            cells.extend(old.map(|old| percent(old[at].1.rate)));
+            (name.to_owned(), cells)
+        })
+        .collect();
     html.raw("<div class=\"panel\"><h3>Metrics</h3>\n");
     let head = ["metric", "count", "of", "rate", "95 % interval", "before"];
     table(html, &head[..if before.is_some() { 6 } else { 5 }], &rows);

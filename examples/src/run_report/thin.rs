@@ -20,9 +20,21 @@ fn thin_to(points: &[Point], most: usize) -> Vec<Point> {
     let mut kept = Vec::with_capacity(most + 2);
     for (at, run) in points.chunks(run).enumerate() {
         let mut chosen: Vec<usize> = Vec::with_capacity(5);
-        let finite = || run.iter().enumerate().filter(|(_, point)| point.1.is_finite());
-        chosen.extend(finite().min_by(|a, b| a.1.1.total_cmp(&b.1.1)).map(|(i, _)| i));
-        chosen.extend(finite().max_by(|a, b| a.1.1.total_cmp(&b.1.1)).map(|(i, _)| i));
+        let finite = || {
+            run.iter()
+                .enumerate()
+                .filter(|(_, point)| point.1.is_finite())
+        };
+        chosen.extend(
+            finite()
+                .min_by(|a, b| a.1.1.total_cmp(&b.1.1))
+                .map(|(i, _)| i),
+        );
+        chosen.extend(
+            finite()
+                .max_by(|a, b| a.1.1.total_cmp(&b.1.1))
+                .map(|(i, _)| i),
+        );
         chosen.extend(run.iter().position(|point| !point.1.is_finite()));
         // The ends of the whole curve.
         chosen.extend((at == 0).then_some(0));
@@ -52,7 +64,10 @@ pub(super) fn running_mean(rows: &[(f64, [f64; 2])], span: usize) -> Vec<Point> 
     let mut points = Vec::with_capacity(rows.len());
     for (at, &(step, _)) in rows.iter().enumerate() {
         let window = &rows[(at + 1).saturating_sub(span)..=at];
-        let finite = window.iter().map(|row| row.1).filter(|row| row.iter().all(|v| v.is_finite()));
+        let finite = window
+            .iter()
+            .map(|row| row.1)
+            .filter(|row| row.iter().all(|v| v.is_finite()));
         let [above, below] = finite.fold([0.0, 0.0], |sum, row| [sum[0] + row[0], sum[1] + row[1]]);
         if below > 0.0 {
             points.push((step, above / below));
@@ -77,7 +92,12 @@ mod tests {
         let kept = thin(&points);
         assert!((900..=1_003).contains(&kept.len()), "{}", kept.len());
         assert!(kept.is_sorted_by(|a, b| a.0 < b.0));
-        for point in [(7_777.0, 99.0), (31_111.0, -99.0), points[0], points[99_999]] {
+        for point in [
+            (7_777.0, 99.0),
+            (31_111.0, -99.0),
+            points[0],
+            points[99_999],
+        ] {
             assert!(kept.contains(&point), "{point:?}");
         }
         assert_eq!(kept.iter().filter(|point| point.1.is_nan()).count(), 1);
@@ -86,8 +106,21 @@ mod tests {
 
     #[test]
     fn a_running_mean_weighs_by_tokens_and_leaves_out_what_is_no_number() {
-        let rows = [(1.0, [2.0 * 10.0, 10.0]), (2.0, [f64::NAN, 10.0]), (3.0, [0.5 * 30.0, 30.0]), (4.0, [0.0, 10.0])];
-        assert_eq!(running_mean(&rows, 3), [(1.0, 2.0), (2.0, 2.0), (3.0, 35.0 / 40.0), (4.0, 15.0 / 40.0)]);
+        let rows = [
+            (1.0, [2.0 * 10.0, 10.0]),
+            (2.0, [f64::NAN, 10.0]),
+            (3.0, [0.5 * 30.0, 30.0]),
+            (4.0, [0.0, 10.0]),
+        ];
+        assert_eq!(
+            running_mean(&rows, 3),
+            [
+                (1.0, 2.0),
+                (2.0, 2.0),
+                (3.0, 35.0 / 40.0),
+                (4.0, 15.0 / 40.0)
+            ]
+        );
         assert_eq!(running_mean(&rows[1..2], 3), []);
         assert_eq!((span(10), span(500), span(1_000_000)), (5, 20, 200));
     }
