@@ -101,8 +101,8 @@ impl Layer {
                 .any(|&linear| linear != Linear::Frozen)
         };
         let keeps = |range: std::ops::Range<usize>| {
-            self.linears[range].contains(&Linear::KeepsInput)
-                || self.linears[range].contains(&Linear::KeepsOutputs)
+            let linears = &self.linears[range];
+            linears.contains(&Linear::KeepsInput) || linears.contains(&Linear::KeepsOutputs)
         };
         let when = |condition: bool, values: f64| if condition { values } else { 0.0 };
         let mut kept = 0.0;

@@ -33,8 +33,9 @@ const RETAINED: f64 = 1.13;
 const CHUNK_LOGITS: usize = 1 << 23;
 /// Tensors of a chunk's size that are alive together.
 const CHUNKS: f64 = 3.0;
-/// Program, threads, tokenizer.
-const RUNTIME: f64 = 60e6;
+/// Program, threads and rows; and, for each entry of the vocabulary, the tokenizer.
+const RUNTIME: f64 = 30e6;
+const TOKENIZER: f64 = 600.0;
 /// Values of the largest trained tensor that its update holds besides.
 const UPDATE: f64 = 5.0;
 
@@ -125,7 +126,10 @@ impl Memory {
             false => ("activations of the largest micro-batch", activations),
         };
         let parts = [
-            ("weights", (config.parameter_count() * weight_bytes) as f64),
+            (
+                "weights",
+                config.parameter_count() as f64 * weight_bytes as f64,
+            ),
             (
                 "adapters, their gradients and moments",
                 F32 * ADAPTER * adapters,
@@ -136,7 +140,10 @@ impl Memory {
                 "logits of a chunk",
                 if update > backward { 0.0 } else { head },
             ),
-            ("program, tokenizer and rows", RUNTIME),
+            (
+                "program, tokenizer and rows",
+                RUNTIME + TOKENIZER * config.vocab_size as f64,
+            ),
         ];
         let part = |(name, bytes): (&'static str, f64)| MemoryPart {
             name,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anneal_sql::Report;
+use anneal_train::MetricsRecord;
 use serde::{Deserialize, Serialize};
 
 use super::Machine;
@@ -69,6 +70,22 @@ pub struct StepRow {
     pub seconds: f64,
     /// The loss of each class of tokens.
     pub classes: Vec<LossRow>,
+}
+
+impl From<&MetricsRecord> for StepRow {
+    /// Without the classes, which the record of a step does not name.
+    fn from(record: &MetricsRecord) -> Self {
+        Self {
+            step: record.step,
+            loss: record.loss,
+            lr: record.lr,
+            grad_norm: record.grad_norm,
+            tokens: record.tokens,
+            trained_tokens: record.trained_tokens,
+            seconds: record.seconds,
+            classes: Vec::new(),
+        }
+    }
 }
 
 /// The loss of a class of tokens in one step.
