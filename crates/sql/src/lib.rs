@@ -90,6 +90,7 @@ mod database;
 mod difference;
 mod error;
 mod evaluate;
+mod extract;
 mod failure;
 mod file;
 mod functions;
@@ -118,6 +119,7 @@ pub use error::{QueryError, SqlError};
 pub use evaluate::{
     Case, EvaluateError, EvaluateOptions, Evaluator, Example, GoldPolicy, Preview, Shown, Source,
 };
+pub use extract::clean_sql;
 pub use failure::Failure;
 pub use gate::{MAX_HEAP_BYTES, MAX_SQL_BYTES, MAX_VALUE_BYTES};
 pub use generate::{GenerateError, GenerateOptions, Generated, generate};
@@ -143,4 +145,4 @@ pub use schema::{
     SchemaStyle, Selection, Table, TypeStyle, UsedByError, schema_text, spider_schemas,
 };
 pub use suite::{Databases, Gold, Suite};
-pub use text::{clean_sql, orders, repaired, without_distinct};
+pub use text::{orders, repaired, without_distinct};
