@@ -32,3 +32,8 @@ pub use model::{open_model, token_loss};
 pub use predict::{Conversation, PredictOptions};
 pub use source::{resolve_model, resolve_tokenizer};
 pub use sql_check::SqlCheck;
+
+/// The Rust of the guide, compiled and run as the documentation's other examples are.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/6-from-your-own-program.md")]
+pub struct Guide;
