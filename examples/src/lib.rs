@@ -5,6 +5,7 @@
 
 pub mod adapter;
 mod allocator;
+pub mod ask;
 mod bytes;
 pub mod device;
 mod error;
@@ -18,6 +19,7 @@ pub mod plan;
 mod predict;
 pub mod prepare;
 pub mod run_report;
+pub mod prompting;
 pub mod settings;
 mod source;
 pub mod sql_check;
@@ -32,3 +34,8 @@ pub use model::{open_model, token_loss};
 pub use predict::{Conversation, PredictOptions};
 pub use source::{resolve_model, resolve_tokenizer};
 pub use sql_check::SqlCheck;
+
+/// The Rust of the guide, compiled and run as the documentation's other examples are.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/6-from-your-own-program.md")]
+pub struct Guide;
