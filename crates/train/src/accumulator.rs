@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 
 use crate::error::{Result, TrainError};
 use crate::gradients::GradientMap;
-use crate::loss::TokenLoss;
+use crate::loss::{LossPart, TokenLoss};
 
 /// What the micro-batches of one optimiser step add up to.
 ///
@@ -23,6 +23,7 @@ pub struct Accumulator {
     pub(crate) gradients: GradientMap,
     pub(crate) tokens: usize,
     losses: Vec<(usize, Tensor<1>)>,
+    parts: Vec<LossPart>,
     micro_batches: usize,
 }
 
@@ -34,6 +35,7 @@ impl Accumulator {
             gradients: GradientMap::default(),
             tokens: 0,
             losses: Vec::new(),
+            parts: Vec::new(),
             micro_batches: 0,
         }
     }
@@ -60,6 +62,7 @@ impl Accumulator {
         self.gradients.collect(module, gradients);
         self.tokens += loss.count;
         self.losses.push((micro_batch, loss.sum.inner()));
+        self.parts.extend(loss.parts);
         Ok(())
     }
 
@@ -78,11 +81,17 @@ impl Accumulator {
         }
         self.tokens += loss.count;
         self.losses.push((micro_batch, loss.sum.inner()));
+        self.parts.extend(loss.parts);
     }
 
     /// The trained tokens so far.
     pub fn trained_tokens(&self) -> usize {
         self.tokens
+    }
+
+    /// Takes the parts of the losses out, those of every micro-batch one after another.
+    pub(crate) fn take_parts(&mut self) -> Vec<LossPart> {
+        std::mem::take(&mut self.parts)
     }
 
     /// The mean loss per trained token. Waits for the device.

@@ -27,11 +27,15 @@ pub mod checkpoint;
 mod clock;
 mod error;
 mod gradients;
+mod lines;
 mod loss;
 mod metrics;
+mod objective;
 mod parameters;
 mod progress;
+mod run;
 mod schedule;
+mod signal;
 mod trainer;
 
 pub use accumulator::Accumulator;
@@ -40,9 +44,16 @@ pub use budget::{Budget, Limits};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Result, TrainError};
 pub use gradients::{GradientMap, clip_grad_norm, global_norm};
-pub use loss::TokenLoss;
-pub use metrics::{MetricsRecord, MetricsWriter};
+pub use lines::{RecordWriter, StepRecord, read_records};
+pub use loss::{LossPart, TokenLoss};
+pub use metrics::{MetricsRecord, MetricsWriter, ValidationWriter};
+pub use objective::{Feed, Objective, StepData};
 pub use parameters::{TrainedParameter, trained_parameters};
 pub use progress::{Progress, ProgressReport};
+pub use run::{
+    Best, BestBy, Ended, NonFinite, PartLoss, RunConfig, RunSummary, Start, TrainingRun,
+    Validation, ValidationRecord, micro_batch_seed,
+};
 pub use schedule::{Decay, Schedule, Scheduler, Warmup};
+pub use signal::StopSignal;
 pub use trainer::{StepReport, Trainer, TrainerConfig};

@@ -13,6 +13,7 @@
 //! leaves the checkpoints before it whole.
 
 mod files;
+mod parameters;
 mod state;
 mod tensors;
 
@@ -22,7 +23,9 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::tensor::{DType, Tensor, TensorData};
 
-pub use files::latest;
+pub use files::{best, latest};
+pub(crate) use files::{link_best, write, write_as};
+pub use parameters::load_parameters;
 pub use state::{DataPosition, TrainState, fingerprint};
 
 use crate::adamw::{AdamW, Moments};
@@ -84,20 +87,24 @@ pub fn save<M: Module>(
     state: &TrainState,
     keep: usize,
 ) -> Result<PathBuf> {
+    let contents = contents(model, optimizer, state)?;
+    files::write(root, state.step, &contents, keep)
+}
+
+/// The names and bytes of a checkpoint's three files.
+pub(crate) fn contents<M: Module>(
+    model: &M,
+    optimizer: &AdamW,
+    state: &TrainState,
+) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let parameters = trained_parameters(model);
     let trainable = tensors::encode(TRAINABLE, export(model))?;
     let optimizer = tensors::encode(OPTIMIZER, optimizer_tensors(&parameters, optimizer))?;
-    let state_json = state.to_json();
-    files::write(
-        root,
-        state.step,
-        &[
-            (TRAINABLE, &trainable),
-            (OPTIMIZER, &optimizer),
-            (STATE, state_json.as_bytes()),
-        ],
-        keep,
-    )
+    Ok(vec![
+        (TRAINABLE, trainable),
+        (OPTIMIZER, optimizer),
+        (STATE, state.to_json().into_bytes()),
+    ])
 }
 
 /// Sets `model`'s trained parameters and `optimizer`'s state to a checkpoint's.
