@@ -26,7 +26,7 @@ pub use error::ExampleError;
 pub use exit::finish;
 pub use files::{write_json, write_whole};
 pub use memory::peak_memory_bytes;
-pub use model::{open_model, token_loss};
+pub use model::{first_non_finite, open_model, token_loss, token_losses};
 pub use predict::{Conversation, PredictOptions};
 pub use source::{resolve_model, resolve_tokenizer};
 pub use sql_check::SqlCheck;
