@@ -22,6 +22,7 @@ pub struct Accumulator {
     pub(crate) started: Duration,
     pub(crate) gradients: GradientMap,
     pub(crate) tokens: usize,
+    pub(crate) model_tokens: u64,
     losses: Vec<(usize, Tensor<1>)>,
     parts: Vec<LossPart>,
     micro_batches: usize,
@@ -34,6 +35,7 @@ impl Accumulator {
             started,
             gradients: GradientMap::default(),
             tokens: 0,
+            model_tokens: 0,
             losses: Vec::new(),
             parts: Vec::new(),
             micro_batches: 0,
@@ -82,6 +84,14 @@ impl Accumulator {
         self.tokens += loss.count;
         self.losses.push((micro_batch, loss.sum.inner()));
         self.parts.extend(loss.parts);
+    }
+
+    /// Counts tokens that went through the model, padding left out, trained or not.
+    ///
+    /// [`Budget::max_tokens`](crate::Budget::max_tokens) limits their sum over all steps; without
+    /// that limit nothing needs to be counted.
+    pub fn count_tokens(&mut self, tokens: u64) {
+        self.model_tokens += tokens;
     }
 
     /// The trained tokens so far.

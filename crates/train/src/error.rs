@@ -195,6 +195,68 @@ pub enum TrainError {
         /// The fingerprint of this run.
         expected: String,
     },
+    /// A regular expression over module paths does not compile, or gave up while matching.
+    #[error("`{setting}` holds {pattern:?}, which is not a usable regular expression: {source}")]
+    Pattern {
+        /// The setting that it came from.
+        setting: &'static str,
+        /// The expression as it was written.
+        pattern: String,
+        /// What the regex engine says.
+        source: Box<fancy_regex::Error>,
+    },
+    /// A regular expression names no parameter, so that the setting would have no effect.
+    #[error("`{setting}` holds {pattern:?}, which matches the whole path of no parameter; there are {}", examples.join(", "))]
+    UnmatchedPattern {
+        /// The setting that it came from.
+        setting: &'static str,
+        /// The expression as it was written.
+        pattern: String,
+        /// Some of the paths that there are.
+        examples: Vec<String>,
+    },
+    /// A choice of what is trained leaves nothing to train.
+    #[error("nothing is chosen to be trained: {selection} of {parameters} parameters")]
+    NothingSelected {
+        /// What was asked for.
+        selection: String,
+        /// Parameters of the module.
+        parameters: usize,
+    },
+    /// A parameter that was chosen cannot be trained.
+    #[error(
+        "`{path}` holds {dtype} values, which have no gradient; load it in f32, or do not choose it"
+    )]
+    NotTrainable {
+        /// The parameter's module path.
+        path: String,
+        /// Its element type.
+        dtype: String,
+    },
+    /// A checkpoint holds the state of another optimiser.
+    #[error("`{}` was written with the optimiser {found}, this run's is {expected}", file.display())]
+    OtherOptimizer {
+        /// The file.
+        file: PathBuf,
+        /// The optimiser in the file.
+        found: String,
+        /// The optimiser of this run.
+        expected: String,
+    },
+    /// The budget limits tokens, and the caller counts none: the run would never end.
+    #[error(
+        "step {step}: the budget has max_tokens, and no token was counted; call Accumulator::count_tokens"
+    )]
+    TokensNotCounted {
+        /// The step, from 1.
+        step: u64,
+    },
+    /// The budget limits tokens, and an old checkpoint does not say how many there were.
+    #[error("`{}` does not say how many tokens went through the model, which max_tokens needs; resume it without max_tokens", file.display())]
+    TokensUnknown {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 impl TrainError {

@@ -9,7 +9,10 @@
 //! | [`Trainer`] | one optimiser step: accumulate, divide once, clip, update, report |
 //! | [`TokenLoss`] | a loss as a sum and a count, so that any split of a batch trains alike |
 //! | [`AdamW`] | PyTorch's arithmetic, Hugging Face's defaults, state by module path |
-//! | [`Scheduler`], [`Budget`] | warm-up and cosine that end with the steps or with the minutes |
+//! | [`OptimizerConfig`], [`BurnOptimizer`] | any optimiser by its name, burn's among them |
+//! | [`ParameterGroup`], [`LoraPlus`] | learning rates and weight decay by module path |
+//! | [`select()`] | what of a module is trained |
+//! | [`Scheduler`], [`Budget`] | warm-up and decay that end with the steps, tokens or minutes |
 //! | [`checkpoint`] | atomic folders that a run resumes from, to the bit |
 //! | [`MetricsWriter`] | `metrics.jsonl`, one line per step, monotonic over resumes |
 //! | [`Progress`] | a bar on a terminal, a line every few seconds elsewhere |
@@ -31,16 +34,21 @@ mod lines;
 mod loss;
 mod metrics;
 mod objective;
+mod groups;
+mod optimizer;
 mod parameters;
+mod pattern;
 mod progress;
 mod run;
 mod schedule;
 mod signal;
+mod range;
+mod select;
 mod trainer;
 
 pub use accumulator::Accumulator;
 pub use adamw::{AdamW, AdamWConfig, Moments};
-pub use budget::{Budget, Limits};
+pub use budget::{Budget, Limits, Spent};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Result, TrainError};
 pub use gradients::{GradientMap, clip_grad_norm, global_norm};
@@ -48,6 +56,12 @@ pub use lines::{RecordWriter, StepRecord, read_records};
 pub use loss::{LossPart, TokenLoss};
 pub use metrics::{MetricsRecord, MetricsWriter, ValidationWriter};
 pub use objective::{Feed, Objective, StepData};
+pub use groups::{Assignment, LoraPlus, ParameterGroup, assign_groups};
+pub use optimizer::{
+    AdaGradConfig, AdafactorConfig, AdamConfig, AdanConfig, BurnOptimizer, LambConfig, LionConfig,
+    MuonAdjust, MuonConfig, MuonWithAdamW, Optimizer, OptimizerConfig, ParameterUpdate,
+    RmsPropConfig, SgdConfig, StateLeaf, StateTensors,
+};
 pub use parameters::{TrainedParameter, trained_parameters};
 pub use progress::{Progress, ProgressReport};
 pub use run::{
@@ -56,4 +70,5 @@ pub use run::{
 };
 pub use schedule::{Decay, Schedule, Scheduler, Warmup};
 pub use signal::StopSignal;
+pub use select::{Selected, Selection, select};
 pub use trainer::{StepReport, Trainer, TrainerConfig};

@@ -80,3 +80,18 @@ pub(super) fn save_subject(
     loaded.save(&folder, &options)?;
     Ok(folder)
 }
+
+/// Without an adapter: what is trained of the model itself.
+fn select(
+    method: Method,
+    loaded: LoadedModel,
+) -> Result<(LoadedModel, AttachReport), ExampleError> {
+    let _ = method;
+    let report = AttachReport {
+        adapted: Vec::new(),
+        unmatched: Vec::new(),
+        trainable_params: 0,
+        all_params: 0,
+    };
+    Ok((loaded, report))
+}

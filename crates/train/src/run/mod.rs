@@ -72,7 +72,7 @@ use session::Session;
 /// let device = anneal_testkit::device().autodiff();
 /// let mut model = LinearConfig::new(1, 1).init(&device);
 /// let trainer = Trainer::new(&TrainerConfig {
-///     optimizer: AdamWConfig { learning_rate: 0.2, ..AdamWConfig::default() },
+///     optimizer: AdamWConfig { learning_rate: 0.2, ..AdamWConfig::default() }.into(),
 ///     budget: Budget { max_steps: Some(150), ..Budget::default() },
 ///     ..TrainerConfig::default()
 /// }, 1).unwrap();
