@@ -72,6 +72,66 @@ pub enum ExampleError {
         /// The model's positions.
         limit: usize,
     },
+    /// A `prompt.json` of another version.
+    #[error(
+        "{path}: version {found}, this program reads version {expected}; give the prompt with --prompt"
+    )]
+    PromptVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+        /// The version that is read.
+        expected: u64,
+    },
+    /// A file of prompt templates of which one is no good.
+    #[error("{path}: {source}")]
+    Prompt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: anneal_data::DataError,
+    },
+    /// Two adapters that were trained on different prompts.
+    #[error("{first} and {second} differ: choose one with --prompt")]
+    PromptsDiffer {
+        /// The first adapter's file.
+        first: PathBuf,
+        /// The other's.
+        second: PathBuf,
+    },
+    /// A question about nothing that is known.
+    #[error("{question:?} has neither a `context` nor a database to read the schema from")]
+    NoSchema {
+        /// The question.
+        question: String,
+    },
+    /// A question's schema that must be written anew and cannot be read.
+    #[error("the `context` of {question:?}: {source}")]
+    Context {
+        /// The question.
+        question: String,
+        /// The parser's reason.
+        source: Box<anneal_sql::SchemaError>,
+    },
+    /// A question beside which not even a table fits.
+    #[error(
+        "{question:?} leaves no room for a schema: the model has {limit} positions, and the answer may have {new}; ask in fewer words or give a smaller --max-new-tokens"
+    )]
+    QuestionTooLong {
+        /// The question.
+        question: String,
+        /// Tokens that an answer may have.
+        new: usize,
+        /// The model's positions.
+        limit: usize,
+    },
+    /// A database with nothing to ask about.
+    #[error("{path}: there is no table in this database")]
+    NoTables {
+        /// The file.
+        path: PathBuf,
+    },
     /// A setting that is neither a flag nor in the file.
     #[error("{setting} is missing: give --{setting}, or `{key}` in the file of --config")]
     Missing {

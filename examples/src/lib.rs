@@ -5,6 +5,7 @@
 
 pub mod adapter;
 mod allocator;
+pub mod ask;
 mod bytes;
 pub mod device;
 mod error;
@@ -16,6 +17,7 @@ mod memory;
 mod model;
 mod predict;
 pub mod prepare;
+pub mod prompting;
 pub mod settings;
 mod source;
 pub mod sql_check;
