@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anneal_data::{Question, SqlPrompt};
+use anneal_data::Question;
 use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadedModel, SpecialTokens, Tokenizer};
 use anneal_sql::{EvaluateOptions, GenerateOptions, GoldPolicy, Report};
 use anneal_train::ProgressReport;
@@ -65,7 +65,6 @@ pub(super) struct Asker<'a> {
     pub(super) settings: &'a Settings,
     pub(super) shell: &'a Shell,
     pub(super) conversation: &'a Conversation,
-    pub(super) prompt: &'a SqlPrompt,
     pub(super) device: &'a Device,
     pub(super) progress: ProgressReport,
 }
@@ -127,14 +126,14 @@ impl Asker<'_> {
             progress,
         };
         let folder = self.settings.data.databases.clone();
-        let mut databases = anneal_sql::Databases::new(folder.clone().unwrap_or_default());
+        let mut databases = folder.clone().map(anneal_sql::Databases::new);
         // Without gradients: a graph that nobody runs backward is never freed.
         let loaded = self.shell.with(model.clone().valid());
         let predictions = self.conversation.predict(
             (&loaded, &loaded.model),
-            self.prompt,
+            &self.settings.prompt,
             questions,
-            &mut databases,
+            databases.as_mut(),
             &self.device.clone().inner(),
             options,
         )?;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anneal_data::{Padding, SqlPrompt, count_reasons, write_set_apart};
+use anneal_data::{Padding, count_reasons, write_set_apart};
 use anneal_llama::LlamaConfig;
 use anneal_sql::{Comparison, Databases};
 use anneal_train::{Ended, ProgressReport, Start, StopSignal, Trainer, checkpoint};
@@ -29,7 +29,9 @@ use crate::{Conversation, ExampleError, device, peak_memory_bytes, resolve_model
 use crate::{write_json, write_whole};
 use asker::{Asker, Shell};
 use report::{class_loss_at_ends, loss_at_ends, read_metrics};
-use rows::{Prepared, RunRows, choose, prepare, read_rows, validation_batches, write_questions};
+use rows::{
+    Prepared, RowText, RunRows, choose, prepare, read_rows, validation_batches, write_questions,
+};
 use run::{LookAt, train};
 use subject::{attach_subject, save_subject};
 
@@ -68,10 +70,9 @@ pub fn finetune_until(
     let loaded = anneal_llama::load(&model, &device)?;
     check_length(&settings, &loaded.config)?;
     let conversation = Conversation::new(&loaded, &settings.model, "fine-tuning")?;
-    let system = settings.system.clone();
-    let prompt = system.map_or_else(|| Ok(SqlPrompt::default()), SqlPrompt::with_system)?;
-    let prepared = prepare(&settings, &conversation, &prompt, rows.train.clone())?;
-    let look_at = look_at(&settings, &conversation, &prompt, &rows)?;
+    let mut text = RowText::new(&settings, &conversation, databases)?;
+    let prepared = prepare(&settings, &mut text, rows.train.clone())?;
+    let look_at = look_at(&settings, &mut text, &rows)?;
     let (loaded, attached) = attach_subject(&settings, &conversation, loaded)?;
     // Refuses settings out of range now; the run's own clock starts later.
     Trainer::new(
@@ -97,7 +98,6 @@ pub fn finetune_until(
         settings: &settings,
         shell: &shell,
         conversation: &conversation,
-        prompt: &prompt,
         device: &device,
         progress,
     };
@@ -186,13 +186,12 @@ fn check_length(settings: &Settings, config: &LlamaConfig) -> Result<(), Example
 /// Held-out rows and questions to look at while training.
 fn look_at(
     settings: &Settings,
-    conversation: &Conversation,
-    prompt: &SqlPrompt,
+    text: &mut RowText<'_>,
     rows: &RunRows,
 ) -> Result<LookAt, ExampleError> {
     let course = &settings.course;
     let (batches, classes) = match course.validate_every {
-        Some(_) => validation_batches(settings, conversation, prompt, &rows.held_out.rows)?,
+        Some(_) => validation_batches(settings, text, &rows.held_out.rows)?,
         None => (Vec::new(), Vec::new()),
     };
     let in_folder = settings.data.databases.is_some();

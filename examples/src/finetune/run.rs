@@ -139,6 +139,7 @@ fn identity(settings: &Settings, prepared: &Prepared) -> Result<String, ExampleE
     let s = settings;
     let optimizer = (
         &s.trainer.optimizer,
+        &s.trainer.groups,
         &s.trainer.schedule,
         s.trainer.max_grad_norm,
     );

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anneal_llama::{LoadedModel, SaveOptions};
 use anneal_peft::{AdapterConfig, AttachReport, attach, save_adapter};
+use anneal_train::{Selection, select};
 
 use crate::settings::{Adapter, Method, Settings};
 use crate::{Conversation, ExampleError};
@@ -18,7 +19,7 @@ pub(super) fn attach_subject(
     mut loaded: LoadedModel,
 ) -> Result<(LoadedModel, AttachReport), ExampleError> {
     let Some(adapter) = &settings.adapter else {
-        return select(settings.method, loaded);
+        return select_of_model(settings.method, loaded);
     };
     let config = of_model(adapter, conversation, &loaded)?;
     let (model, report) = attach(loaded.model, &config, settings.seed)?;
@@ -55,7 +56,7 @@ pub(super) fn result_folder(settings: &Settings) -> PathBuf {
     }
 }
 
-/// Writes the adapter, or the whole model in the place of an earlier session's.
+/// Writes the adapter, or the whole model in the place of an earlier session's, and how it is asked.
 ///
 /// # Errors
 /// A folder that cannot be written.
@@ -66,6 +67,7 @@ pub(super) fn save_subject(
     let folder = result_folder(settings);
     if settings.adapter.is_some() {
         save_adapter(&loaded.model, &folder)?;
+        settings.prompt.save(&folder)?;
         return Ok(folder);
     }
     if folder.exists() {
@@ -78,20 +80,27 @@ pub(super) fn save_subject(
         ..SaveOptions::default()
     };
     loaded.save(&folder, &options)?;
+    settings.prompt.save(&folder)?;
     Ok(folder)
 }
 
-/// Without an adapter: what is trained of the model itself.
-fn select(
+/// Without an adapter: what is trained of the model itself, by Hugging Face's names.
+fn select_of_model(
     method: Method,
-    loaded: LoadedModel,
+    mut loaded: LoadedModel,
 ) -> Result<(LoadedModel, AttachReport), ExampleError> {
-    let _ = method;
+    let selection = match method {
+        Method::Norms => Selection::matching([r".*norm\.weight"]),
+        Method::Embeddings => Selection::matching([r".*embed_tokens\.weight"]),
+        _ => Selection::All,
+    };
+    let (model, selected) = select(loaded.model, &selection)?;
+    loaded.model = model;
     let report = AttachReport {
-        adapted: Vec::new(),
+        adapted: selected.paths,
         unmatched: Vec::new(),
-        trainable_params: 0,
-        all_params: 0,
+        trainable_params: selected.trained_values as usize,
+        all_params: selected.all_values as usize,
     };
     Ok((loaded, report))
 }

@@ -24,7 +24,8 @@ pub use method::{Adapter, GivenMethod, Method};
 pub use training::GivenTraining;
 
 use crate::ExampleError;
-use check::required;
+use crate::prompting::{PromptFlags, PromptSettings, SchemaText};
+use check::{refuse, required};
 use file::Keys;
 use given::given;
 
@@ -37,8 +38,14 @@ given! {
         output: PathBuf,
         /// cpu, cuda:N or wgpu [default: cpu]
         device: String,
+        /// How the model is asked: a prompt.json, or a TOML file with the parts of a prompt, as prepare takes it; saved
+        /// with the result [default: the prompt.json in the model's folder, where there is one]
+        prompt: PathBuf,
         /// The instruction of the prompt's system turn
         system: String,
+        /// How the schema is written: given (as it stands in the row, else as CREATE TABLE lines), or anew as
+        /// create-table, commented, m-schema or compact [default: given]
+        schema: String,
         /// Seed of the adapter's initial values and the order of the data [default: 0]
         seed: u64,
     }
@@ -50,7 +57,7 @@ given! {
 /// use anneal_examples::settings::GivenSettings;
 /// let text = "model = \"m.gguf\"\ndata = [\"rows.jsonl\"]\noutput = \"out\"\n\n[lora]\nr = 8\n";
 /// let settings = GivenSettings::from_toml("run.toml".as_ref(), text)?.resolve()?;
-/// assert_eq!((settings.method.name(), settings.trainer.optimizer.learning_rate), ("lora", 1e-3));
+/// assert_eq!((settings.method.name(), settings.trainer.optimizer.learning_rate()), ("lora", 1e-3));
 /// # Ok::<(), anneal_examples::ExampleError>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, clap::Args)]
@@ -84,8 +91,11 @@ pub struct Settings {
     pub output: PathBuf,
     /// As given to `--device`.
     pub device: String,
-    /// The system turn, if not the default's.
+    /// The system turn, if one was given.
     pub system: Option<String>,
+    /// How the model is asked.
+    #[serde(serialize_with = "prompt_as_json")]
+    pub prompt: PromptSettings,
     /// What is trained.
     pub method: Method,
     /// The adapter's settings under the name of its kind, if it is one.
@@ -160,10 +170,10 @@ impl GivenSettings {
         })
     }
 
-    /// Fills in the defaults and checks what can be checked without files.
+    /// Fills in the defaults and checks what can be checked without data and model; the prompt is read.
     ///
     /// # Errors
-    /// A required setting that is missing, or a value out of range.
+    /// A required setting that is missing, or a value out of range; a prompt that is no good.
     pub fn resolve(self) -> Result<Settings, ExampleError> {
         let basics = self.basics;
         let model = required("model", basics.model)?;
@@ -173,10 +183,11 @@ impl GivenSettings {
         let (method, adapter) = self.method.resolve(&model)?;
         let (data, batches) = self.data.resolve(seed)?;
         Ok(Settings {
-            model,
             output,
             device: basics.device.unwrap_or_else(|| "cpu".into()),
+            prompt: prompt(&model, basics.prompt, &basics.system, basics.schema)?,
             system: basics.system,
+            model,
             method,
             adapter,
             trainer: self.training.resolve(method)?,
@@ -187,6 +198,42 @@ impl GivenSettings {
             seed,
         })
     }
+}
+
+/// The prompt that the settings say, else the one that the model was trained with.
+fn prompt(
+    model: &Path,
+    prompt: Option<PathBuf>,
+    system: &Option<String>,
+    schema: Option<String>,
+) -> Result<PromptSettings, ExampleError> {
+    if let (Some(path), Some(_)) = (&prompt, system) {
+        let expected = "none beside --system";
+        return Err(refuse("prompt", &path.to_string_lossy(), expected));
+    }
+    let schema = schema.map(|form| {
+        let refused = |expected: String| {
+            let expected = expected.trim_start_matches("expected ");
+            refuse("schema", &form, expected)
+        };
+        form.parse::<SchemaText>().map_err(refused)
+    });
+    let flags = PromptFlags {
+        prompt,
+        system: system.clone(),
+        schema: schema.transpose()?,
+    };
+    flags.settings(model, &[])
+}
+
+fn prompt_as_json<S: serde::Serializer>(prompt: &PromptSettings, to: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Prompt<'a> {
+        parts: &'a anneal_data::PromptParts,
+        schema: &'a SchemaText,
+    }
+    let (parts, schema) = (&prompt.parts, &prompt.schema);
+    Prompt { parts, schema }.serialize(to)
 }
 
 #[cfg(test)]

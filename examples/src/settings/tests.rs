@@ -110,7 +110,7 @@ fn the_adapter_s_kind_is_given_by_flags_or_by_the_file() {
 fn a_method_has_its_own_settings_and_learning_rate() {
     let rate = |flags: &[&str]| {
         let settings = resolve(flags).unwrap();
-        settings.trainer.optimizer.learning_rate
+        settings.trainer.optimizer.learning_rate()
     };
     assert_eq!(rate(&[]), 1e-3);
     assert_eq!(rate(&["--method", "full"]), 1e-4);
@@ -133,8 +133,42 @@ fn a_method_has_its_own_settings_and_learning_rate() {
         refused(&["--method", "dora"]),
         "--method is dora; expected lora, ia3, vera, prompt-tuning, full, norms or embeddings"
     );
+    assert_eq!(
+        refused(&["--method", "norms", "--loraplus-ratio", "4"]),
+        "--loraplus-ratio is given with --method norms; expected none: it is a setting of --method lora"
+    );
     let text = ["--method", "prompt-tuning", "--virtual-init", "text"];
     assert!(refused(&text).contains("--virtual-text"));
+}
+
+#[test]
+fn the_optimiser_is_known_by_its_name() {
+    let trainer = |flags: &[&str]| resolve(flags).unwrap().trainer;
+    let found = trainer(&["--optimizer", "lion", "--weight-decay", "0.5"]);
+    assert_eq!(found.optimizer.name(), "lion");
+    assert_eq!(found.optimizer.learning_rate(), 1e-3);
+    assert!(found.groups.is_empty());
+    let found = trainer(&["--loraplus-ratio", "8", "--max-tokens", "5000"]);
+    let ratios = found.groups.iter().map(|group| group.learning_rate_ratio);
+    assert!(ratios.into_iter().any(|ratio| ratio == 8.0), "{found:?}");
+    assert_eq!((found.budget.max_tokens, found.budget.epochs), (Some(5000), None));
+    let message = refused(&["--optimizer", "adamax"]);
+    assert!(message.starts_with("--optimizer is adamax; expected one of adamw, adam,"));
+}
+
+#[test]
+fn a_prompt_is_given_by_its_parts() {
+    use crate::prompting::SchemaText;
+    let settings = resolve(&["--system", "SQL.", "--schema", "compact"]).unwrap();
+    assert_ne!(settings.prompt.schema, SchemaText::Given);
+    let json = serde_json::to_value(&settings).unwrap();
+    assert_eq!(json["system"], "SQL.");
+    assert_eq!(json["prompt"]["parts"]["constants"]["system"], "SQL.");
+    assert!(refused(&["--schema", "ddl"]).contains("given, create-table"));
+    assert_eq!(
+        refused(&["--prompt", "p.json", "--system", "SQL."]),
+        "--prompt is p.json; expected none beside --system"
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod augmenting;
 mod prepared;
 mod questions;
 mod reading;
+mod row_text;
 mod splitting;
 
 use anneal_data::{Row, Sample, SetApart};
@@ -11,6 +12,7 @@ use anneal_sql::Databases;
 
 pub(super) use augmenting::augment;
 pub(super) use prepared::{Prepared, prepare, validation_batches};
+pub(super) use row_text::RowText;
 pub(super) use questions::{HeldOut, choose, write_questions};
 
 use crate::ExampleError;

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use anneal_data::{
     BatchConfig, Batches, Curriculum, CurriculumKind, Encoder, Example, MicroBatch, MixConfig,
     MixError, MixLength, MixSource, MixWeights, Mixture, Place, PrepareReport, Preparer, Row,
-    Source, SqlPrompt,
+    Source,
 };
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 
+use super::row_text::RowText;
 use crate::finetune::classes::{Class, Ends, classes_of};
 use crate::settings::{DataSettings, EpochOrder, Settings};
-use crate::{Conversation, ExampleError};
+use crate::ExampleError;
 
 /// What a run learns from.
 pub(in crate::finetune) struct Prepared {
@@ -43,13 +44,12 @@ struct Encoded {
 /// left; settings of batches that do not go together.
 pub(in crate::finetune) fn prepare(
     settings: &Settings,
-    conversation: &Conversation,
-    prompt: &SqlPrompt,
+    text: &mut RowText<'_>,
     rows: Vec<Row>,
 ) -> Result<Prepared, ExampleError> {
     let data = &settings.data;
     let none_came = rows.is_empty();
-    let (mut encoded, report) = encode(data, conversation, prompt, rows)?;
+    let (mut encoded, report) = encode(data, text, rows)?;
     if encoded.examples.is_empty() {
         let reason = if none_came {
             "all are held out or unusable".to_owned()
@@ -99,15 +99,14 @@ pub(in crate::finetune) fn prepare(
 /// As [`prepare`]; nothing where no row fits.
 pub(in crate::finetune) fn validation_batches(
     settings: &Settings,
-    conversation: &Conversation,
-    prompt: &SqlPrompt,
+    text: &mut RowText<'_>,
     held_out: &[Row],
 ) -> Result<(Vec<MicroBatch>, Vec<Vec<Class>>), ExampleError> {
     let mut rows: Vec<&Row> = held_out.iter().collect();
     rows.shuffle(&mut rand_chacha::ChaCha8Rng::seed_from_u64(settings.seed));
     rows.truncate(settings.course.validation_rows);
     let rows: Vec<Row> = rows.into_iter().cloned().collect();
-    let (encoded, _) = encode(&settings.data, conversation, prompt, rows)?;
+    let (encoded, _) = encode(&settings.data, text, rows)?;
     if encoded.examples.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
@@ -122,10 +121,11 @@ pub(in crate::finetune) fn validation_batches(
 
 fn encode(
     data: &DataSettings,
-    conversation: &Conversation,
-    prompt: &SqlPrompt,
+    text: &mut RowText<'_>,
     rows: Vec<Row>,
 ) -> Result<(Encoded, PrepareReport), ExampleError> {
+    let rows = text.seen(rows)?;
+    let conversation = text.conversation;
     let encoder = Encoder::new(conversation.template().clone(), data.max_length)?
         .with_policy(data.over_length)
         .with_trim_tail(true);
@@ -138,7 +138,7 @@ fn encode(
     let tokenize = |text: &str| tokenizer.encode(text, false);
     let mut encoded = Encoded::default();
     let preparer = Preparer::new(&tokenize, encoder)
-        .with_prompt(prompt.clone())
+        .with_prompt(text.prompt().clone())
         .with_on_bad_row(data.on_bad_row);
     let report = preparer.run(rows.into_iter().map(Ok), |row| {
         for example in row.prepared.examples() {
