@@ -4,6 +4,7 @@ mod asker;
 mod classes;
 mod feed;
 mod objective;
+mod page;
 mod report;
 mod rows;
 mod run;
@@ -15,15 +16,21 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anneal_data::{Padding, count_reasons, write_set_apart};
-use anneal_llama::LlamaConfig;
+use anneal_llama::{LlamaConfig, LoadedModel};
+use anneal_peft::AdapterConfig;
 use anneal_sql::{Comparison, Databases};
-use anneal_train::{Ended, ProgressReport, Start, StopSignal, Trainer, checkpoint};
+use anneal_train::{
+    Ended, ProgressReport, Start, StopSignal, Trainer, checkpoint, trained_parameters,
+};
 
 pub use classes::{Class, Ends, classes_of};
 pub use objective::{ClassSums, SqlObjective, class_sums};
 pub use report::{Measured, Report, Rows};
+pub use rows::FileRows;
 pub use validate::validation_loss;
 
+use crate::plan::{Plan, PlanInput};
+use crate::run_report::write_page;
 use crate::settings::Settings;
 use crate::{Conversation, ExampleError, device, peak_memory_bytes, resolve_model};
 use crate::{write_json, write_whole};
@@ -37,7 +44,7 @@ use subject::{attach_subject, save_subject};
 
 /// Fine-tunes by the settings; writes `adapter/` or `model/`, `checkpoints/`,
 /// `metrics.jsonl`, `validation.jsonl`, `tensorboard/`, `held_out.jsonl`,
-/// `left_out.jsonl`, `evaluation-*.json` and `report.json` into the output folder.
+/// `left_out.jsonl`, `evaluation-*.json`, `report.json` and `report.html` into the output folder.
 ///
 /// # Errors
 /// Whatever is wrong with files or settings, found before anything is written
@@ -84,7 +91,11 @@ pub fn finetune_until(
     write_rows(&output, &rows, &prepared)?;
     let account = account(&rows, &prepared);
     let padding = prepared.batches.padding(0);
-    say(progress, &attached.to_string());
+    let plan = plan(&settings, &loaded, attached.all_params, &prepared);
+    say(progress, &plan.to_string());
+    for warning in plan.warnings() {
+        say(progress, &format!("warning: {warning}"));
+    }
     say(progress, &describe_rows(&account, settings.data.max_length));
     say(progress, &describe_padding(&padding));
     let questions = choose(
@@ -123,6 +134,8 @@ pub fn finetune_until(
     let report = Report {
         ended: summary.ended,
         result,
+        plan,
+        files: rows.files,
         trainable_parameters: attached.trainable_params,
         rows: account,
         efficiency: padding.efficiency(),
@@ -146,7 +159,37 @@ pub fn finetune_until(
         settings: settings.clone(),
     };
     write_json(&output.join("report.json"), &report)?;
+    let after = match report.after {
+        Some(_) => asker.report("after")?,
+        None => None,
+    };
+    let tests = [asker.report("before")?, after];
+    let page = page::page_of(&report, &metrics, tests, &rows.held_out.questions);
+    write_page(&page, &output.join("report.html"))?;
     Ok(report)
+}
+
+/// What the run will do and need.
+fn plan(
+    settings: &Settings,
+    loaded: &LoadedModel,
+    all_parameters: usize,
+    prepared: &Prepared,
+) -> Plan {
+    Plan::new(PlanInput {
+        config: &loaded.config,
+        weight_bytes: size_of::<f32>(),
+        trained: &trained_parameters(&loaded.model),
+        all_parameters,
+        dropout: match &settings.adapter {
+            Some(adapter) => AdapterConfig::from(adapter).dropout() > 0.0,
+            None => false,
+        },
+        batches: &prepared.batches,
+        budget: &settings.trainer.budget,
+        checkpoints: settings.course.keep_checkpoints + 1,
+        output: &settings.output,
+    })
 }
 
 /// The checkpoint to continue from. A new run needs a folder without one, a

@@ -8,7 +8,9 @@ use anneal_sql::{Comparison, Scores};
 use anneal_train::{Best, Ended, MetricsRecord, ValidationRecord};
 use serde::Serialize;
 
+use super::rows::FileRows;
 use crate::ExampleError;
+use crate::plan::Plan;
 use crate::settings::Settings;
 
 /// What `report.json` holds.
@@ -20,8 +22,12 @@ pub struct Report {
     pub ended: Ended,
     /// Where the adapter or the model is.
     pub result: PathBuf,
+    /// What the run would do and need, as it was said before.
+    pub plan: Plan,
     /// Trained parameters.
     pub trainable_parameters: usize,
+    /// The files that were read.
+    pub files: Vec<FileRows>,
     /// Rows read, kept, and their tokens.
     pub rows: Rows,
     /// How the first epoch lies in rows and micro-batches.

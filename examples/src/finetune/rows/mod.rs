@@ -18,6 +18,7 @@ pub(super) use questions::{HeldOut, choose, write_questions};
 use crate::ExampleError;
 use crate::prepare::{Checks, cleaner};
 use crate::settings::{DataSettings, Settings};
+pub use reading::FileRows;
 use reading::{Read, read};
 
 /// The rows of a run.
@@ -32,6 +33,8 @@ pub(super) struct RunRows {
     pub(super) left_out: Vec<SetApart>,
     /// How the sides were told apart, for people.
     pub(super) split_by: &'static str,
+    /// The files, held-out ones included.
+    pub(super) files: Vec<FileRows>,
 }
 
 /// Reads, cleans, splits and augments, as the settings say.
@@ -48,6 +51,7 @@ pub(super) fn read_rows(
         mut counts,
         set_apart: mut left_out,
         read: number,
+        mut files,
     } = read(data, &data.data, databases.as_deref_mut())?;
     let rows = clean(data, rows, &mut left_out)?;
     let mut sides = if data.validation.is_empty() {
@@ -56,6 +60,7 @@ pub(super) fn read_rows(
         let own = read(data, &data.validation, databases)?;
         counts.extend(own.counts);
         left_out.extend(own.set_apart);
+        files.extend(own.files);
         splitting::against(rows, own.rows)?
     };
     left_out.append(&mut sides.left_out);
@@ -68,6 +73,7 @@ pub(super) fn read_rows(
         read: number,
         left_out,
         split_by: sides.by,
+        files,
     })
 }
 

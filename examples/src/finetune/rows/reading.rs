@@ -1,9 +1,11 @@
 //! Reading files of rows, whatever their form.
 
 use std::collections::HashMap;
+use std::path::Path;
 
-use anneal_data::{Place, Row, Rows, Sample, SetApart, Source};
+use anneal_data::{FileFingerprint, Place, Row, Rows, Sample, SetApart, Source};
 use anneal_sql::{Databases, schema_text};
+use serde::Serialize;
 
 use crate::ExampleError;
 use crate::settings::DataSettings;
@@ -18,6 +20,18 @@ pub(super) struct Read {
     pub(super) set_apart: Vec<SetApart>,
     /// All rows.
     pub(super) read: usize,
+    /// The files.
+    pub(super) files: Vec<FileRows>,
+}
+
+/// A file that was read.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileRows {
+    /// Its name, size and hash.
+    #[serde(flatten)]
+    pub file: FileFingerprint,
+    /// Its rows, those that were left out included.
+    pub rows: usize,
 }
 
 /// Reads files and patterns. A row about SQL without a context gets the schema of its database.
@@ -40,12 +54,32 @@ pub(super) fn read(
         add_schema(&mut row, databases.as_deref_mut())?;
         kept.push(row);
     }
+    let set_apart = rows.take_set_apart();
+    let places = kept.iter().map(|row| &row.place);
+    let places = places.chain(set_apart.iter().map(|row| &row.place));
     Ok(Read {
+        files: count_by_file(&source, places)?,
         rows: kept,
         counts: counts(&source)?,
-        set_apart: rows.take_set_apart(),
+        set_apart,
         read: rows.records_read(),
     })
+}
+
+fn count_by_file<'a>(
+    source: &Source,
+    places: impl Iterator<Item = &'a Place>,
+) -> Result<Vec<FileRows>, ExampleError> {
+    let mut by_file: HashMap<&Path, usize> = HashMap::new();
+    for place in places {
+        *by_file.entry(&place.file).or_default() += 1;
+    }
+    let prints = source.fingerprints()?.into_iter();
+    let with_rows = prints.map(|file| FileRows {
+        rows: by_file.get(file.path.as_path()).copied().unwrap_or(0),
+        file,
+    });
+    Ok(with_rows.collect())
 }
 
 fn add_schema(row: &mut Row, databases: Option<&mut Databases>) -> Result<(), ExampleError> {
