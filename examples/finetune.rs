@@ -39,10 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: Flags) -> Result<Ended, ExampleError> {
-    let settings = flags
-        .settings
-        .beneath(flags.config.as_deref())?
-        .resolve()?;
+    let settings = flags.settings.beneath(flags.config.as_deref())?.resolve()?;
     let stop = StopSignal::listen()?;
     let report = finetune::finetune_until(settings, flags.resume, ProgressReport::Auto, stop)?;
     let text = if flags.json {
@@ -53,9 +50,8 @@ fn run(flags: Flags) -> Result<Ended, ExampleError> {
     writeln!(std::io::stdout(), "{text}").map_err(ExampleError::io("standard output"))?;
     if report.ended == Ended::Signal {
         let done = report.steps;
-        let line = format!(
-            "stopped after step {done}; the same command with --resume goes on from there"
-        );
+        let line =
+            format!("stopped after step {done}; the same command with --resume goes on from there");
         writeln!(std::io::stderr(), "{line}").map_err(ExampleError::io("standard error"))?;
     }
     Ok(report.ended)

@@ -74,7 +74,12 @@ fn a_run_leaves_an_adapter_its_metrics_and_a_report() {
         "parts",
     ];
     for (index, line) in metrics.iter().enumerate() {
-        let found: BTreeSet<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        let found: BTreeSet<_> = line
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
         assert_eq!(found, keys.into());
         assert_parts_add_up(line);
         assert_eq!(line["step"], json!(index + 1));
@@ -101,14 +106,28 @@ fn a_run_leaves_an_adapter_its_metrics_and_a_report() {
     assert_eq!(printed["ended"], "budget");
     // Held-out rows before the first step and after the last.
     let validations = printed["validations"].as_array().unwrap();
-    let looks: Vec<_> = validations.iter().map(|v| v["step"].as_u64().unwrap()).collect();
+    let looks: Vec<_> = validations
+        .iter()
+        .map(|v| v["step"].as_u64().unwrap())
+        .collect();
     assert_eq!(looks, [0, 6]);
     let loss = |v: &Value| v["loss"].as_f64().unwrap();
-    assert!(loss(&validations[1]) < loss(&validations[0]), "{validations:?}");
-    assert!(validations[0]["parts"]["identifier"]["tokens"].as_u64().unwrap() > 0);
+    assert!(
+        loss(&validations[1]) < loss(&validations[0]),
+        "{validations:?}"
+    );
+    assert!(
+        validations[0]["parts"]["identifier"]["tokens"]
+            .as_u64()
+            .unwrap()
+            > 0
+    );
     assert!(out.join("tensorboard").read_dir().unwrap().count() > 0);
     let comparison = &printed["comparison"];
-    assert_eq!((&comparison["first"], &comparison["second"]), (&json!("before"), &json!("after")));
+    assert_eq!(
+        (&comparison["first"], &comparison["second"]),
+        (&json!("before"), &json!("after"))
+    );
 
     let config = read_json(out.join("adapter/adapter_config.json"));
     assert_eq!(

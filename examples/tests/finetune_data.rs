@@ -52,7 +52,10 @@ fn rows_without_databases_are_split_by_tables_and_judged_on_made_ones() {
     for when in ["before", "after"] {
         assert_eq!(report[when]["totals"]["judged"], 3);
         let evaluation = read_json(set.path(&format!("bare/evaluation-{when}.json")));
-        assert!(evaluation["meta"].to_string().contains("generated"), "{evaluation}");
+        assert!(
+            evaluation["meta"].to_string().contains("generated"),
+            "{evaluation}"
+        );
     }
     // No table of a held-out question is in a row to learn from: each has three rows.
     let held = lines(&set.path("bare/held_out.jsonl"));
@@ -106,7 +109,9 @@ fn rows_that_are_left_out_are_counted_and_listed() {
     let set = Set::new();
     let mut rows: Vec<Value> = (0..24).map(bare).collect();
     rows.push(bare(5));
-    rows.push(json!({"question": "?", "context": "CREATE TABLE z (a)", "answer": "SELECT b FROM z"}));
+    rows.push(
+        json!({"question": "?", "context": "CREATE TABLE z (a)", "answer": "SELECT b FROM z"}),
+    );
     rows.push(json!({"question": "Lost?", "context": "CREATE TABLE z (a)"}));
     let file = write_lines(set.path("rows.jsonl"), &rows);
     let own = write_lines(set.path("own.jsonl"), &[bare(3)]);
@@ -178,7 +183,10 @@ fn tables_of_other_rows_make_longer_prompts_and_short_rows_come_first() {
         .iter()
         .map(|step| step["tokens"].as_u64().unwrap())
         .collect();
-    assert!(lengths.is_sorted() && lengths[0] < lengths[5], "{lengths:?}");
+    assert!(
+        lengths.is_sorted() && lengths[0] < lengths[5],
+        "{lengths:?}"
+    );
     let drawn = run("drawn", &[("max_rows", json!(7))]);
     assert_eq!(drawn["rows"]["trained"], 7);
 }

@@ -62,7 +62,10 @@ fn a_token_is_what_its_first_letter_is() {
         for (index, class) in found[..answer.len()].iter().enumerate() {
             let before = tokenizer.decode(&answer[..index], false).unwrap();
             let start = shared(&before, &text);
-            let blank = text[start..].bytes().take_while(u8::is_ascii_whitespace).count();
+            let blank = text[start..]
+                .bytes()
+                .take_while(u8::is_ascii_whitespace)
+                .count();
             let at = start + blank;
             let span = spans.iter().find(|span| span.range.contains(&at));
             let expected = span.map_or(Class::Other, |span| span.class.into());
@@ -125,7 +128,11 @@ impl Case {
         let classes = examples
             .iter()
             .enumerate()
-            .map(|(e, example)| (0..example.target_count()).map(|i| class(i + 2 * e)).collect())
+            .map(|(e, example)| {
+                (0..example.target_count())
+                    .map(|i| class(i + 2 * e))
+                    .collect()
+            })
             .collect();
         let config = BatchConfig {
             capacity: Some(64),
@@ -188,10 +195,16 @@ fn number(tensor: &Tensor<1>) -> f64 {
 
 fn assert_close(found: f64, expected: f64, what: &str) {
     let off = (found - expected).abs();
-    assert!(off <= ROUNDING * expected.abs(), "{what}: {found} against {expected}");
+    assert!(
+        off <= ROUNDING * expected.abs(),
+        "{what}: {found} against {expected}"
+    );
 }
 
-fn assert_same_gradients(found: &BTreeMap<String, Vec<f64>>, expected: &BTreeMap<String, Vec<f64>>) {
+fn assert_same_gradients(
+    found: &BTreeMap<String, Vec<f64>>,
+    expected: &BTreeMap<String, Vec<f64>>,
+) {
     assert_eq!(found.len(), expected.len());
     assert!(!expected.is_empty());
     for (name, expected) in expected {
@@ -199,7 +212,10 @@ fn assert_same_gradients(found: &BTreeMap<String, Vec<f64>>, expected: &BTreeMap
         assert!(size > 0.0, "{name} has no gradient");
         let pairs = found[name].iter().zip(expected);
         let off = pairs.fold(0.0_f64, |most, (a, b)| most.max((a - b).abs()));
-        assert!(off < ROUNDING * size, "{name} is off by {off:e} of {size:e}");
+        assert!(
+            off < ROUNDING * size,
+            "{name} is off by {off:e} of {size:e}"
+        );
     }
 }
 
@@ -235,7 +251,11 @@ fn a_weight_of_0_takes_a_class_out_of_the_gradient_and_leaves_its_part() {
     assert_eq!(loss.count, case.batch.targets.ids.len());
     assert!(loss.count > expected.count);
     assert_same_gradients(&case.gradients(loss.sum), &case.gradients(expected.sum));
-    let part = loss.parts.iter().find(|part| part.name == "literal").unwrap();
+    let part = loss
+        .parts
+        .iter()
+        .find(|part| part.name == "literal")
+        .unwrap();
     assert!(number(&part.sum) > 0.0);
 }
 
@@ -254,10 +274,18 @@ fn weights_are_factors_of_each_token_s_loss() {
         weights,
     };
     let loss = case.objective(settings).loss(&case.model, &case.batch);
-    let losses = token_losses(&case.model, &case.batch, 0.1, &case.loaded.config, &case.device);
+    let losses = token_losses(
+        &case.model,
+        &case.batch,
+        0.1,
+        &case.loaded.config,
+        &case.device,
+    );
     let losses: Vec<f64> = losses.into_data().iter::<f64>().collect();
     let weighted = losses.iter().zip(case.target_classes());
-    let expected: f64 = weighted.map(|(loss, class)| loss * class.weight(&weights)).sum();
+    let expected: f64 = weighted
+        .map(|(loss, class)| loss * class.weight(&weights))
+        .sum();
     assert_close(number(&loss.sum), expected, "the weighted sum");
     // What is read is without weights.
     let parts = loss.parts.iter().map(|part| number(&part.sum)).sum::<f64>();

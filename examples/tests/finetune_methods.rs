@@ -108,7 +108,12 @@ fn every_method_with_an_adapter_learns_and_its_files_load_again() {
     let plain = continues(&["--model", &model]);
     let methods: [(&str, &str, &[&str], u64); 3] = [
         ("ia3", "IA3", &["--learning-rate", "0.05"], 4),
-        ("vera", "VERA", &["--vera-r", "8", "--learning-rate", "0.1"], 4),
+        (
+            "vera",
+            "VERA",
+            &["--vera-r", "8", "--learning-rate", "0.1"],
+            4,
+        ),
         (
             "prompt-tuning",
             "PROMPT_TUNING",
@@ -130,14 +135,22 @@ fn every_method_with_an_adapter_learns_and_its_files_load_again() {
         run_to(&ended, steps, &[]);
         run_to(&ended, 2 * steps, &["--resume"]);
         assert!(set.adapter(&whole) == set.adapter(&ended), "{method}");
-        assert!(fall(&set.metrics(&whole)) > 0.0, "{method}: {:?}", set.metrics(&whole));
+        assert!(
+            fall(&set.metrics(&whole)) > 0.0,
+            "{method}: {:?}",
+            set.metrics(&whole)
+        );
         let report = set.report(&whole);
         assert_eq!(report["settings"]["method"], method);
         assert!(report["trainable_parameters"].as_u64().unwrap() > 0);
         let folder = text(set.path(&whole).join("adapter"));
         let config = read_json(format!("{folder}/adapter_config.json"));
         assert_eq!(config["peft_type"], peft_type);
-        assert_ne!(continues(&["--model", &model, "--adapter", &folder]), plain, "{method}");
+        assert_ne!(
+            continues(&["--model", &model, "--adapter", &folder]),
+            plain,
+            "{method}"
+        );
     }
 }
 
@@ -149,15 +162,17 @@ fn a_model_that_is_trained_itself_is_written_whole_and_evaluates() {
     let mut trained = BTreeMap::new();
     for method in ["full", "norms", "embeddings"] {
         let run_to = |output: &str, steps: u64, more: &[&str]| {
-            succeed("finetune", &with(&as_flags(&set.method(output, steps, method)), more));
+            succeed(
+                "finetune",
+                &with(&as_flags(&set.method(output, steps, method)), more),
+            );
         };
         let [whole, ended] = ["whole", "ended"].map(|name| format!("{method}-{name}"));
         run_to(&whole, 4, &[]);
         run_to(&ended, 2, &[]);
         run_to(&ended, 4, &["--resume"]);
-        let weights = |output: &str| {
-            std::fs::read(set.path(output).join("model/model.safetensors")).unwrap()
-        };
+        let weights =
+            |output: &str| std::fs::read(set.path(output).join("model/model.safetensors")).unwrap();
         assert!(weights(&whole) == weights(&ended), "{method}");
         assert!(fall(&set.metrics(&whole)) > 0.0, "{method}");
         assert!(!set.path(&whole).join("adapter").exists());
@@ -195,7 +210,10 @@ fn lora_plus_and_other_optimisers_are_other_runs() {
         set.adapter(output)
     };
     let plain = run_to("plain", &[]);
-    assert!(run_to("again", &[]) == plain, "the same seed, another adapter");
+    assert!(
+        run_to("again", &[]) == plain,
+        "the same seed, another adapter"
+    );
     assert!(run_to("plus", &["--loraplus-ratio", "4"]) != plain);
     assert!(run_to("lion", &["--optimizer", "lion"]) != plain);
     let other = ["--resume", "--optimizer", "lion"];

@@ -103,7 +103,10 @@ fn a_killed_run_goes_on_to_the_bytes_of_one_that_was_not() {
         assert_eq!(status.code(), None, "it ended before it was killed");
     }
     succeed("finetune", &resume);
-    assert!(set.adapter("killed") == set.adapter("whole"), "another adapter");
+    assert!(
+        set.adapter("killed") == set.adapter("whole"),
+        "another adapter"
+    );
     assert_eq!(set.metrics("killed"), set.metrics("whole"));
     let validations = |output: &str| {
         let report = set.report(output);
@@ -134,14 +137,22 @@ fn a_stopped_run_saves_and_says_how_to_go_on() {
     let done = report["steps"].as_u64().unwrap();
     assert!((5..MANY).contains(&done), "{done}");
     // Nothing that was done is lost.
-    let newest = set.path("stopped").join(format!("checkpoints/step-{done:08}"));
+    let newest = set
+        .path("stopped")
+        .join(format!("checkpoints/step-{done:08}"));
     assert!(newest.exists(), "{newest:?}");
     let halfway = set.adapter("stopped");
 
     succeed("finetune", &with(&as_flags(&settings), &["--resume"]));
     let report = set.report("stopped");
-    assert_eq!((&report["ended"], &report["steps"]), (&json!("budget"), &json!(MANY)));
+    assert_eq!(
+        (&report["ended"], &report["steps"]),
+        (&json!("budget"), &json!(MANY))
+    );
     assert!(set.adapter("stopped") != halfway);
     succeed("finetune", &as_flags(&set.quick("whole", MANY)));
-    assert!(set.adapter("stopped") == set.adapter("whole"), "another adapter");
+    assert!(
+        set.adapter("stopped") == set.adapter("whole"),
+        "another adapter"
+    );
 }

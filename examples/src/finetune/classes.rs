@@ -105,11 +105,7 @@ pub fn classes_of(
 }
 
 /// The classes of one answer's tokens.
-fn of_answer(
-    tokenizer: &Tokenizer,
-    ids: &[u32],
-    ends: Ends<'_>,
-) -> Result<Vec<Class>, LlamaError> {
+fn of_answer(tokenizer: &Tokenizer, ids: &[u32], ends: Ends<'_>) -> Result<Vec<Class>, LlamaError> {
     let (mut text, mut starts) = (String::new(), Vec::with_capacity(ids.len()));
     let mut stream = TextStream::new(tokenizer, false);
     for &id in ids {

@@ -82,10 +82,7 @@ pub fn finetune_until(
     let look_at = look_at(&settings, &mut text, &rows)?;
     let (loaded, attached) = attach_subject(&settings, &conversation, loaded)?;
     // Refuses settings out of range now; the run's own clock starts later.
-    Trainer::new(
-        &settings.trainer,
-        prepared.batches.steps_per_epoch() as u64,
-    )?;
+    Trainer::new(&settings.trainer, prepared.batches.steps_per_epoch() as u64)?;
 
     std::fs::create_dir_all(&output).map_err(ExampleError::io(&output))?;
     write_rows(&output, &rows, &prepared)?;

@@ -129,7 +129,9 @@ fn data(report: &Report) -> DataFacts {
 
 /// One schema for each database: its questions show the same.
 fn schemas(held_out: &[Question]) -> BTreeMap<String, String> {
-    let named = held_out.iter().filter(|question| !question.db_id.is_empty());
+    let named = held_out
+        .iter()
+        .filter(|question| !question.db_id.is_empty());
     let schema = |question: &Question| Some((question.db_id.clone(), question.context.clone()?));
     named.filter_map(schema).collect()
 }
@@ -139,10 +141,16 @@ fn numbers(report: &Report) -> Vec<Fact> {
         Fact::new("trained parameters", report.trainable_parameters),
         Fact::new("steps", report.steps),
         Fact::new("passes over the data", format!("{:.2}", report.epochs)),
-        Fact::new("minutes of training", format!("{:.1}", report.training_minutes)),
+        Fact::new(
+            "minutes of training",
+            format!("{:.1}", report.training_minutes),
+        ),
         Fact::new("examples", report.examples),
         Fact::new("tokens", report.tokens),
         Fact::new("trained tokens", report.trained_tokens),
-        Fact::new("tokens a second", format!("{:.0}", report.tokens_per_second)),
+        Fact::new(
+            "tokens a second",
+            format!("{:.0}", report.tokens_per_second),
+        ),
     ]
 }

@@ -37,11 +37,10 @@ fn of_model(
         return Ok(adapter.into());
     };
     let of = &loaded.config;
-    let mut config = config.clone().with_model(
-        of.hidden_size,
-        of.num_hidden_layers,
-        of.num_attention_heads,
-    );
+    let mut config =
+        config
+            .clone()
+            .with_model(of.hidden_size, of.num_hidden_layers, of.num_attention_heads);
     if let Some(text) = &config.prompt_tuning_init_text {
         config.init_token_ids = conversation.tokenizer().encode(text, false)?;
     }

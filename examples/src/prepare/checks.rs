@@ -25,10 +25,7 @@ pub(crate) struct Checks {
 ///
 /// # Errors
 /// A purge list that cannot be read, and what ends a source.
-pub(crate) fn cleaner<R>(
-    flags: &Checks,
-    rows: impl FnOnce() -> R,
-) -> Result<Cleaner, ExampleError>
+pub(crate) fn cleaner<R>(flags: &Checks, rows: impl FnOnce() -> R) -> Result<Cleaner, ExampleError>
 where
     R: IntoIterator<Item = Result<Row, DataError>>,
 {

@@ -138,7 +138,10 @@ impl GivenCourse {
             ("patience", self.patience.is_some()),
             ("load-best-at-end", self.load_best_at_end == Some(true)),
             ("best-by", best_by == Best::Accuracy),
-            ("evaluate-every", self.evaluate_every.is_some_and(|every| every > 0)),
+            (
+                "evaluate-every",
+                self.evaluate_every.is_some_and(|every| every > 0),
+            ),
         ];
         match needs.into_iter().find(|(_, given)| *given) {
             Some((setting, _)) => {

@@ -231,7 +231,10 @@ fn check_weights(weights: &[f64], files: usize, order: EpochOrder) -> Result<(),
     if weights.len() != files {
         return refuse(&format!("one weight for each of {files} --data"));
     }
-    if !weights.iter().all(|weight| weight.is_finite() && *weight > 0.0) {
+    if !weights
+        .iter()
+        .all(|weight| weight.is_finite() && *weight > 0.0)
+    {
         return refuse("positive numbers");
     }
     if order != EpochOrder::Shuffled {

@@ -68,7 +68,10 @@ impl<'a> Keys<'a> {
     /// [`ExampleError::Toml`] with the key's line and the known key that is most like it.
     pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), ExampleError> {
         // By line: a table keeps its keys in another order.
-        let unknown = self.table.keys().filter(|key| !known.contains(&&**key.get_ref()));
+        let unknown = self
+            .table
+            .keys()
+            .filter(|key| !known.contains(&&**key.get_ref()));
         let Some(first) = unknown.min_by_key(|key| key.span().start) else {
             return Ok(());
         };
@@ -85,8 +88,7 @@ impl<'a> Keys<'a> {
     /// [`ExampleError::Toml`] for a value of another type.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, ExampleError> {
         let table = Spanned::new(self.span.clone(), self.table.clone());
-        T::deserialize(Deserializer::from(table))
-            .map_err(ExampleError::toml(self.path, self.text))
+        T::deserialize(Deserializer::from(table)).map_err(ExampleError::toml(self.path, self.text))
     }
 
     fn wrong(&self, at: usize, what: String) -> ExampleError {

@@ -209,7 +209,9 @@ impl GivenMethod {
                 "prompt-tuning",
             ),
         ];
-        let unfit = given.into_iter().find(|(_, given, fits, _)| *given && !fits);
+        let unfit = given
+            .into_iter()
+            .find(|(_, given, fits, _)| *given && !fits);
         match unfit {
             Some((setting, _, _, of)) => {
                 let expected = format!("none: it is a setting of --method {of}");

@@ -36,8 +36,7 @@ fn lora(settings: &Settings) -> &LoraConfig {
 fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.toml");
-    let text =
-        "model = \"m.gguf\"\ndata = [\"a.jsonl\"]\noutput = \"out\"\nlora_r = 4\nseed = 7\n";
+    let text = "model = \"m.gguf\"\ndata = [\"a.jsonl\"]\noutput = \"out\"\nlora_r = 4\nseed = 7\n";
     std::fs::write(&path, text).unwrap();
     let flags = Flags::parse_from(["finetune", "--lora-r", "8"]).settings;
     let settings = flags.beneath(Some(&path)).unwrap().resolve().unwrap();
@@ -151,7 +150,10 @@ fn the_optimiser_is_known_by_its_name() {
     let found = trainer(&["--loraplus-ratio", "8", "--max-tokens", "5000"]);
     let ratios = found.groups.iter().map(|group| group.learning_rate_ratio);
     assert!(ratios.into_iter().any(|ratio| ratio == 8.0), "{found:?}");
-    assert_eq!((found.budget.max_tokens, found.budget.epochs), (Some(5000), None));
+    assert_eq!(
+        (found.budget.max_tokens, found.budget.epochs),
+        (Some(5000), None)
+    );
     let message = refused(&["--optimizer", "adamax"]);
     assert!(message.starts_with("--optimizer is adamax; expected one of adamw, adam,"));
 }

@@ -51,9 +51,7 @@ impl GivenTraining {
         ];
         let budget = Budget {
             max_steps: self.max_steps,
-            epochs: self
-                .epochs
-                .or((!limited.contains(&true)).then_some(1.0)),
+            epochs: self.epochs.or((!limited.contains(&true)).then_some(1.0)),
             max_minutes: self.max_minutes,
             max_tokens: self.max_tokens,
         };

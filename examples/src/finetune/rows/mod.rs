@@ -12,8 +12,8 @@ use anneal_sql::Databases;
 
 pub(super) use augmenting::augment;
 pub(super) use prepared::{Prepared, prepare, validation_batches};
-pub(super) use row_text::RowText;
 pub(super) use questions::{HeldOut, choose, write_questions};
+pub(super) use row_text::RowText;
 
 use crate::ExampleError;
 use crate::prepare::{Checks, cleaner};

@@ -13,9 +13,9 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 
 use super::row_text::RowText;
+use crate::ExampleError;
 use crate::finetune::classes::{Class, Ends, classes_of};
 use crate::settings::{DataSettings, EpochOrder, Settings};
-use crate::ExampleError;
 
 /// What a run learns from.
 pub(in crate::finetune) struct Prepared {

@@ -104,16 +104,17 @@ pub(super) fn draw(rows: &mut Vec<Row>, most: usize, seed: u64) {
 
 /// Databases 0, n, 2n … of the sorted list, as [`anneal_data::Split::by_database`] takes them.
 fn by_database(settings: &DataSettings, rows: Vec<Row>) -> Result<Sides, ExampleError> {
-    let names: BTreeSet<String> = rows.iter().filter_map(database).map(str::to_owned).collect();
+    let names: BTreeSet<String> = rows
+        .iter()
+        .filter_map(database)
+        .map(str::to_owned)
+        .collect();
     match (settings.hold_out_every, names.len()) {
         (0, _) => return Ok(none_held_out(rows)),
         (_, 1) => return by_question(settings.hold_out, rows),
         _ => {}
     }
-    let chosen: BTreeSet<String> = names
-        .into_iter()
-        .step_by(settings.hold_out_every)
-        .collect();
+    let chosen: BTreeSet<String> = names.into_iter().step_by(settings.hold_out_every).collect();
     let (held_out, train) = rows
         .into_iter()
         .partition(|row| database(row).is_some_and(|name| chosen.contains(name)));

@@ -15,7 +15,9 @@ fn settings(more: &str) -> DataSettings {
 }
 
 fn row(line: usize, db_id: Option<&str>, tables: &[&str], question: &str) -> Row {
-    let tables = tables.iter().map(|table| format!("CREATE TABLE {table} (x)"));
+    let tables = tables
+        .iter()
+        .map(|table| format!("CREATE TABLE {table} (x)"));
     Row {
         place: Place {
             file: Path::new("rows.jsonl").into(),
@@ -42,7 +44,10 @@ fn databases_are_held_out_as_the_library_does() {
         .collect();
     let sides = split(&settings("hold_out_every = 3\n"), rows).unwrap();
     assert_eq!(databases(&sides.held_out), ["db00", "db03", "db06"].into());
-    assert_eq!(databases(&sides.train), ["db01", "db02", "db04", "db05"].into());
+    assert_eq!(
+        databases(&sides.train),
+        ["db01", "db02", "db04", "db05"].into()
+    );
     assert_eq!(sides.train.len() + sides.held_out.len(), 30);
     assert_eq!(sides.by, "database");
 }
