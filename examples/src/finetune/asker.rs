@@ -85,7 +85,7 @@ impl Asker<'_> {
         }
         let start = Instant::now();
         let report = self.judged(when, model, questions, self.progress)?;
-        report.write(self.path(when))?;
+        report.write(&self.path(when))?;
         let seconds = start.elapsed().as_secs_f64();
         let text = summary(report.totals());
         say(self.progress, &format!("{when}: {text}, {seconds:.0} s"));

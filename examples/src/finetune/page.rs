@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use anneal_data::Question;
 use anneal_train::{MetricsRecord, ValidationRecord};
-use serde_json::json;
 
 use super::Report;
 use crate::run_report::{
@@ -52,7 +51,7 @@ pub(super) fn page_of(
             schemas: schemas(held_out),
         },
         numbers: numbers(report),
-        settings: json!(settings),
+        settings: serde_json::to_value(settings).unwrap_or_default(),
         machine: Some(Machine::here(&settings.device)),
         versions: vec![Fact::new("anneal", env!("CARGO_PKG_VERSION"))],
         reproduce: Some(Reproduce {

@@ -122,12 +122,12 @@ mod tests {
 
     #[derive(Debug, Default, Deserialize)]
     #[serde(default)]
-    struct Some {
+    struct Few {
         lora_r: Option<usize>,
         seed: Option<u64>,
     }
 
-    fn parse(text: &str) -> Result<Some, String> {
+    fn parse(text: &str) -> Result<Few, String> {
         let keys = Keys::parse(Path::new("run.toml"), text).map_err(|e| e.to_string())?;
         let known = ["lora_r", "seed", "learning_rate"];
         keys.refuse_unknown(&known).map_err(|e| e.to_string())?;

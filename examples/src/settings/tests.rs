@@ -280,3 +280,18 @@ fn target_modules_are_names_or_a_pattern() {
     let pattern = r".*\.(q|v)_proj";
     assert_eq!(targets(pattern), TargetModules::Pattern(pattern.into()));
 }
+
+#[test]
+fn the_settings_in_the_repository_are_good_ones() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("runs");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let flags = ["finetune", "--model", "m", "--data", "d", "--output", "o"];
+        let given = Flags::parse_from(flags).settings;
+        let settings = given.beneath(Some(&path)).unwrap().resolve();
+        assert_eq!(settings.unwrap().method, Method::Lora, "{path:?}");
+        files += 1;
+    }
+    assert_eq!(files, 3);
+}

@@ -82,11 +82,12 @@ impl Set {
         settings
     }
 
-    /// A quick run of another method: without LoRA's settings.
+    /// A quick run of another method: without LoRA's settings, and with all rows in every step, so that the
+    /// losses of two steps can be compared.
     pub fn method(&self, output: &str, steps: u64, method: &str) -> Keys {
         let mut settings = self.quick(output, steps);
         settings.remove("lora_dropout");
-        settings.insert("method", json!(method));
+        settings.extend([("method", json!(method)), ("batch_size", json!(24))]);
         settings
     }
 
