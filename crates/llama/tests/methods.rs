@@ -181,7 +181,7 @@ fn the_loss_and_its_gradients_are_those_of_the_logits() {
         assert_close(fused.clone().inner(), plain.clone().inner(), 1e-5);
         let found = adapter_gradients(model, &fused.backward());
         for (key, expected) in adapter_gradients(model, &plain.backward()) {
-            let flat = |data: &burn::tensor::TensorData| {
+            let flat = |data: &TensorData| {
                 let values: Vec<f32> = data.iter::<f32>().collect();
                 Tensor::<1>::from_floats(values.as_slice(), &anneal_testkit::device())
             };

@@ -41,7 +41,8 @@ impl HeadTargets {
         smoothing: f32,
         rows: usize,
     ) -> Self {
-        let targets = targets.to_data().into_iter::<i64>().map(|target| {
+        let data = targets.to_data();
+        let targets = data.iter::<i64>().map(|target| {
             let index = usize::try_from(target).ok();
             let index = index.filter(|&index| index < vocabulary);
             index.unwrap_or_else(|| panic!("target {target} of a vocabulary of {vocabulary}"))
