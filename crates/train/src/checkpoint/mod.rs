@@ -95,7 +95,7 @@ pub fn save<M: Module>(
     keep: usize,
 ) -> Result<PathBuf> {
     let contents = contents(model, optimizer, state)?;
-    files::write(root, state.step, &contents, keep)
+    write(root, state.step, &contents, keep)
 }
 
 /// The names and bytes of a checkpoint's three files.

@@ -1,8 +1,10 @@
 //! A run from its first step to its last, over any number of sessions.
 
 mod config;
+mod curves;
 mod judge;
 mod non_finite;
+mod open;
 mod progress;
 mod seed;
 mod session;

@@ -170,9 +170,10 @@ pub(super) fn reason<M, B>(
 }
 
 impl Trainer {
-    /// Counts a step that changes nothing: time and schedule go on. `started` is when it began.
-    pub(crate) fn skip_step(&mut self, started: Duration) -> StepReport {
+    /// Counts a step that changes nothing: the budget goes on. `started` is when it began.
+    pub(crate) fn skip_step(&mut self, started: Duration, tokens: u64) -> StepReport {
         self.steps += 1;
+        self.tokens += tokens;
         let seconds = self.clock.elapsed().saturating_sub(started).as_secs_f64();
         StepReport {
             step: self.steps,

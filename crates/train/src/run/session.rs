@@ -1,11 +1,11 @@
-//! One session of a run: from a start or a checkpoint to an end.
+//! One session of a run: its steps, validations and checkpoints.
 
 use std::path::Path;
-use std::time::Instant;
 
 use burn::module::Module;
 
-use super::config::{RunConfig, Start};
+use super::config::RunConfig;
+use super::curves::Curves;
 use super::judge::BestValues;
 use super::progress::RunProgress;
 use super::state::{self, RunState};
@@ -21,99 +21,19 @@ use crate::trainer::Trainer;
 
 /// The open files and the state of a run.
 pub(super) struct Session {
-    config: RunConfig,
-    trainer: Trainer,
-    state: RunState,
-    metrics: MetricsWriter,
-    validations: ValidationWriter,
-    progress: RunProgress,
-    resumed_from: Option<u64>,
-    saved_at: Option<u64>,
+    pub(super) config: RunConfig,
+    pub(super) trainer: Trainer,
+    pub(super) state: RunState,
+    pub(super) metrics: MetricsWriter,
+    pub(super) validations: ValidationWriter,
+    pub(super) curves: Curves,
+    pub(super) progress: RunProgress,
+    pub(super) resumed_from: Option<u64>,
+    pub(super) saved_at: Option<u64>,
 }
 
 impl Session {
-    /// Begins, or restores the newest whole checkpoint and cuts the files to it.
-    pub(super) fn open<M: Module, F: Feed>(
-        config: RunConfig,
-        mut trainer: Trainer,
-        model: &mut M,
-        feed: &mut F,
-    ) -> Result<Self> {
-        let root = config.checkpoints();
-        let newest = checkpoint::latest(&root)?;
-        let from = match (newest, config.start) {
-            (Some(_), Start::New) => {
-                let path = config.output.clone();
-                return Err(TrainError::OutputInUse { path });
-            }
-            (None, Start::Resume) if !config.metrics_file().exists() => {
-                let path = config.output.clone();
-                return Err(TrainError::NothingToResume { path });
-            }
-            (newest, _) => newest,
-        };
-        let (metrics, validations) = (config.metrics_file(), config.validation_file());
-        let mut session = match &from {
-            None => {
-                let output = &config.output;
-                std::fs::create_dir_all(output).map_err(TrainError::io("create", output))?;
-                Self {
-                    metrics: MetricsWriter::create(&metrics)?,
-                    validations: ValidationWriter::create(&validations)?,
-                    state: RunState::default(),
-                    resumed_from: None,
-                    saved_at: None,
-                    progress: RunProgress::new(config.progress),
-                    trainer,
-                    config,
-                }
-            }
-            Some(folder) => {
-                let state = RunState::read(folder)?;
-                let trained = trainer.restore(folder, model, &config.fingerprint)?;
-                feed.seek(trained.data)?;
-                Self {
-                    metrics: MetricsWriter::resume(&metrics, trained.step)?,
-                    validations: ValidationWriter::resume(&validations, trained.step)?,
-                    state,
-                    resumed_from: Some(trained.step),
-                    saved_at: Some(trained.step),
-                    progress: RunProgress::new(config.progress),
-                    trainer,
-                    config,
-                }
-            }
-        };
-        if let Some(folder) = &from {
-            session.mend_best(folder)?;
-        }
-        Ok(session)
-    }
-
-    /// Makes `best/` what the state says: a kill may have come between the two.
-    ///
-    /// A new best is part of a checkpoint before it is linked, so that the newest checkpoint is the
-    /// best one then. Where someone removed the folder, there is no best until the next is found.
-    fn mend_best(&mut self, newest: &Path) -> Result<()> {
-        let Some(best) = self.state.judge.best.clone() else {
-            return Ok(());
-        };
-        let root = self.config.checkpoints();
-        if let Some(folder) = checkpoint::best(&root)? {
-            let found: Option<BestValues> = state::read(&folder.join(state::BEST))?;
-            if found.as_ref() == Some(&best) {
-                return Ok(());
-            }
-        }
-        if self.resumed_from == Some(best.step) {
-            self.link_best(newest, &best)
-        } else {
-            self.state.judge.best = None;
-            Ok(())
-        }
-    }
-
-    fn link_best(&self, folder: &Path, best: &BestValues) -> Result<()> {
+    pub(super) fn link_best(&self, folder: &Path, best: &BestValues) -> Result<()> {
         let about = (state::BEST, state::json(state::BEST, best)?);
         checkpoint::link_best(&self.config.checkpoints(), folder, about)?;
         Ok(())
@@ -150,12 +70,11 @@ impl Session {
                     }
                     self.state.skipped_steps += 1;
                     let reason = non_finite::reason(&error, objective, &data);
-                    let report = self.trainer.skip_step(started);
+                    let report = self.trainer.skip_step(started, data.tokens);
                     (report, Default::default(), Some(reason))
                 }
                 Err(error) => return Err(error),
             };
-        self.state.tokens += data.tokens;
         self.state.examples += data.examples;
         let epoch = self.epoch(feed);
         let mut record = MetricsRecord::new(&report, epoch, data.tokens);
@@ -164,6 +83,7 @@ impl Session {
         record.skipped = skipped;
         record.peak_memory_bytes = peak_memory.as_mut().and_then(|hook| hook());
         self.metrics.write(&record)?;
+        self.curves.step(&record)?;
         self.progress.step(self.trainer.progress(), &record);
         Ok(())
     }
@@ -230,9 +150,9 @@ impl Session {
         hook: &mut ValidationHook<'_, M, E>,
     ) -> Result<bool, E> {
         let step = self.trainer.steps();
-        let (trained, begun) = (self.trainer.elapsed(), Instant::now());
+        let trained = self.trainer.elapsed();
         let validation = hook(model, step)?;
-        let seconds = begun.elapsed().as_secs_f64();
+        let seconds = self.trainer.elapsed().saturating_sub(trained).as_secs_f64();
         self.trainer.clock.set_elapsed(trained);
         let first = self.state.validations.is_empty();
         let best = self
@@ -247,6 +167,7 @@ impl Session {
             seconds,
         };
         self.validations.write(&record)?;
+        self.curves.validation(&record)?;
         self.progress.validated(&record);
         self.state.validations.push(record);
         Ok(best)
@@ -293,7 +214,7 @@ impl Session {
         RunSummary {
             ended,
             steps: self.trainer.steps(),
-            tokens: self.state.tokens,
+            tokens: self.trainer.tokens(),
             trained_tokens: self.trainer.trained_tokens(),
             examples: self.state.examples,
             trained: self.trainer.elapsed(),

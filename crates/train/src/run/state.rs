@@ -18,8 +18,6 @@ pub(super) const BEST: &str = "best.json";
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RunState {
-    /// Tokens through the model.
-    pub(super) tokens: u64,
     /// Examples trained on.
     pub(super) examples: u64,
     /// Steps passed over.

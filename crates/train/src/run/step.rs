@@ -27,6 +27,7 @@ pub(super) fn step<M: Module, B>(
         reseed(&devices, seed, trainer.steps(), index);
         accumulator.backward(model, objective.loss(model, batch))?;
     }
+    accumulator.count_tokens(data.tokens);
     let parts = accumulator.take_parts();
     let report = trainer.apply(model, accumulator)?;
     Ok((report, mean_parts(parts)))

@@ -1,6 +1,6 @@
 //! What a run came to.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use burn::module::Module;
@@ -67,12 +67,5 @@ impl Best {
     /// As [`checkpoint::load_parameters`].
     pub fn restore<M: Module>(&self, model: &mut M) -> Result<()> {
         checkpoint::load_parameters(&self.checkpoint, model)
-    }
-
-    pub(super) fn at(&self, checkpoint: &Path) -> Self {
-        Self {
-            checkpoint: checkpoint.to_owned(),
-            ..self.clone()
-        }
     }
 }

@@ -5,6 +5,8 @@
     reason = "each test program uses a part of it"
 )]
 
+pub mod child;
+pub mod feed;
 pub mod twin;
 
 use anneal_train::{
