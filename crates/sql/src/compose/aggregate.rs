@@ -50,7 +50,7 @@ fn count_filter(pen: &mut Pen<'_>) -> Option<Draft> {
             &[("t", &table.noun.many), ("w", &condition.with)],
         ),
         false => {
-            let clause = pen.clause(&condition);
+            let clause = pen.clause(table, &condition);
             pen.say(
                 &[
                     "How many {t} are there {w}?",
@@ -62,14 +62,9 @@ fn count_filter(pen: &mut Pen<'_>) -> Option<Draft> {
             )
         }
     };
-    Some(Draft::new(
-        question,
-        format!(
-            "SELECT COUNT(*) FROM {} WHERE {}",
-            table.sql,
-            condition.sql("")
-        ),
-    ))
+    let start = format!("SELECT COUNT(*) FROM {}", table.sql);
+    let draft = Draft::new(question, format!("{start} WHERE {}", condition.sql("")));
+    Some(draft.differs(start))
 }
 
 fn count_distinct(pen: &mut Pen<'_>) -> Option<Draft> {
@@ -140,10 +135,13 @@ fn aggregate(pen: &mut Pen<'_>, filtered: bool) -> Option<Draft> {
     } else {
         String::new()
     };
-    Some(Draft::new(
-        question,
-        format!("SELECT {call} FROM {}{rest}", table.sql),
-    ))
+    let start = format!("SELECT {call} FROM {}", table.sql);
+    let draft = Draft::new(question, format!("{start}{rest}"));
+    Some(if filtered {
+        draft.differs(start)
+    } else {
+        draft
+    })
 }
 
 fn several(pen: &mut Pen<'_>) -> Option<Draft> {
@@ -202,7 +200,7 @@ fn group(pen: &mut Pen<'_>) -> Option<Draft> {
         &[
             "Show each {g} and the number of {t} with that {g}.",
             "For each {g}, show the {g} and the number of {t}.",
-            "List every {g} together with how many {t} have it.",
+            "List every {g} together with how many {t} have that {g}.",
             "What are the different {gs} of the {t}, and how many {t} have each of them?",
             "How many {t} are there for each {g}? Show the {g} and the count.",
             "Count the {t} for each {g}, and show the {g} as well.",
@@ -259,7 +257,7 @@ fn group_top(pen: &mut Pen<'_>) -> Option<Draft> {
             "What is the most common {g} of the {t}?",
             "Which {g} has the most {t}?",
             "Find the {g} with the largest number of {t}.",
-            "Show the {g} that the most {t} have.",
+            "Show the {g} that occurs most often among the {t}.",
         ],
         false => &[
             "Which {g} is the least common among the {t}?",

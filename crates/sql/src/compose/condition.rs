@@ -1,6 +1,6 @@
 //! Conditions on a column, as SQL and in words.
 
-use super::pen::{Pen, an, is, literal};
+use super::pen::{Pen, an, is, literal, who};
 use super::world::{ColumnFacts, Kind, TableFacts};
 use crate::Value;
 
@@ -32,6 +32,11 @@ impl Condition<'_> {
             .map(|twin| twin.replace("{c}", &format!("{alias}{}", self.column.sql)))
     }
 
+    /// Whether it is about most rows, or about one that is known by the value: odd in a comparison of groups.
+    pub(super) fn is_odd_in_sets(&self) -> bool {
+        self.test.starts_with("<>") || (self.column.unique && self.column.kind == Kind::Text)
+    }
+
     /// What is said about the rows: `whose age is above 30`.
     pub(super) fn whose(&self) -> String {
         format!("whose {} {}", self.property, self.says)
@@ -50,11 +55,11 @@ pub(super) enum Test {
 
 impl<'a> Pen<'a> {
     /// `whose age is above 30` or `with an age above 30`.
-    pub(super) fn clause(&mut self, condition: &Condition<'_>) -> String {
+    pub(super) fn clause(&mut self, table: &TableFacts, condition: &Condition<'_>) -> String {
         match self.random.below(5) {
             0..3 => condition.whose(),
             3 => format!("with {}", condition.with),
-            _ => format!("that have {}", condition.with),
+            _ => format!("{} have {}", who(table), condition.with),
         }
     }
 
@@ -253,7 +258,7 @@ impl<'a> Pen<'a> {
             ),
             false => (
                 &[
-                    "between {a} and {b}, both included,",
+                    "between {a} and {b} inclusive",
                     "from {a} up to and including {b}",
                     "at least {a} and at most {b}",
                 ][..],

@@ -3,7 +3,7 @@
 //! By hand: the crates for inflection know no column names, and these are short lists.
 
 /// Short words of schemas and what they stand for.
-const SHORT: [(&str, &str); 34] = [
+const SHORT: &[(&str, &str)] = &[
     ("addr", "address"),
     ("amt", "amount"),
     ("apt", "apartment"),
@@ -11,6 +11,7 @@ const SHORT: [(&str, &str); 34] = [
     ("bday", "birthday"),
     ("cd", "code"),
     ("cnt", "count"),
+    ("crs", "course"),
     ("desc", "description"),
     ("dept", "department"),
     ("dest", "destination"),
@@ -21,6 +22,7 @@ const SHORT: [(&str, &str); 34] = [
     ("gf", "goals for"),
     ("hrs", "hours"),
     ("info", "information"),
+    ("init", "initial"),
     ("lang", "language"),
     ("lastname", "last name"),
     ("lat", "latitude"),
@@ -97,6 +99,17 @@ pub(super) fn words(name: &str) -> Vec<String> {
             word.extend(letter.to_lowercase());
         }
         words.push(word);
+    }
+    for at in 1..words.len() {
+        // `LName`.
+        if words[at] == "name" && matches!(words[at - 1].as_str(), "l" | "f") {
+            words[at - 1] = if words[at - 1] == "l" {
+                "last"
+            } else {
+                "first"
+            }
+            .to_owned();
+        }
     }
     words
         .into_iter()
@@ -217,13 +230,19 @@ pub(super) fn possessive(phrase: &str) -> String {
 
 /// Whether rows of this name are people, whom a sentence calls `who`.
 pub(super) fn is_person(noun: &str) -> bool {
-    const PEOPLE: &str = " actor artist author captain chef child client coach customer dentist director doctor driver employee \
-engineer faculty farmer friend guest host instructor lawyer manager man member nurse owner participant passenger patient people person \
-pilot player poet president professor rider scientist singer staff student teacher tenant tourist trainer user visitor volunteer voter \
-wrestler woman writer candidate swimmer gymnast editor conductor advisor buyer seller reader reviewer researcher ";
+    const PEOPLE: &str = " captain chef child client coach dentist faculty friend guest man member nurse participant passenger patient \
+people person pilot poet president staff student tenant woman candidate gymnast resident applicant guardian parent citizen ";
+    const THINGS: &str = " beer brewer broadcaster career carrier center chapter character cluster color computer container corridor \
+counter crater dinner distributor door elevator employer error factor filter flavor floor flower folder harbor header \
+indicator layer letter list manufacturer master matter meter mirror monitor motor newspaper number offer order other paper \
+parameter pier playlist poster power printer processor publisher quarter reactor register retailer river router sector semester sensor \
+server sponsor sticker summer supplier theater tier tower tracker tractor trailer transfer vector vendor voucher water winter cover checklist ";
     let head = &noun[..head_end(noun)];
     let last = head.rsplit(' ').next().unwrap_or(head);
-    PEOPLE.contains(&format!(" {last} "))
+    let listed = |words: &str| words.contains(&format!(" {last} "));
+    // `singer`, `doctor`, `artist`.
+    let doer = ["er", "or", "ist"].iter().any(|end| last.ends_with(end));
+    listed(PEOPLE) || (doer && !listed(THINGS))
 }
 
 /// `a`, `a and b`, `a, b and c`.
@@ -247,6 +266,7 @@ mod tests {
             ("HTTPServer", "http server"),
             ("stu_fname", "student first name"),
             ("SCHOOL_ID", "school id"),
+            ("LName", "last name"),
             ("%_Change", "% change"),
             ("größe", "größe"),
             ("__", ""),
@@ -277,6 +297,29 @@ mod tests {
             assert_eq!(singular(many), one);
             assert_eq!(singular(one), one);
             assert_eq!(plural(many), many);
+        }
+    }
+
+    #[test]
+    fn people_are_told_from_things() {
+        for person in [
+            "singer",
+            "opera singer",
+            "member of club",
+            "artist",
+            "student",
+        ] {
+            assert!(is_person(person), "{person}");
+        }
+        for thing in [
+            "order",
+            "customer order",
+            "city",
+            "department",
+            "playlist",
+            "club of singers",
+        ] {
+            assert!(!is_person(thing), "{thing}");
         }
     }
 

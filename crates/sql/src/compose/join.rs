@@ -5,7 +5,7 @@ use super::aggregate::enough;
 use super::condition::{Condition, Test};
 use super::english::{is_person, plural, possessive};
 use super::links::Link;
-use super::pen::{Draft, Pen};
+use super::pen::{Draft, Pen, an, who};
 use super::single::{order_words, select, sorts};
 use super::world::{ColumnFacts, Kind, TableFacts};
 
@@ -153,15 +153,13 @@ fn filter(pen: &mut Pen<'_>) -> Option<Draft> {
     let clause = parent_clause(pen, link, &condition);
     let of = pen.those(child, &clause);
     let question = pen.list(&columns, &of);
-    Some(Draft::new(
-        question,
-        format!(
-            "SELECT {} FROM {} WHERE {}",
-            select(&columns, "t1."),
-            from(pen, link),
-            condition.sql("t2.")
-        ),
-    ))
+    let start = format!(
+        "SELECT {} FROM {}",
+        select(&columns, "t1."),
+        from(pen, link)
+    );
+    let draft = Draft::new(question, format!("{start} WHERE {}", condition.sql("t2.")));
+    Some(draft.differs(start))
 }
 
 /// The parent of a child that is known by its label.
@@ -179,7 +177,7 @@ fn parent_of_one(pen: &mut Pen<'_>) -> Option<Draft> {
             "What is the {t} of the {p} of the {c} with the {l} {x}?",
             "Find the {t} of the {p} of the {c} whose {l} is {x}.",
             "Show the {t} of the {p} that the {c} with the {l} {x} has.",
-            "The {c} with the {l} {x} has which {p}? Give the {t} of the {p}.",
+            "Which {p} does the {c} with the {l} {x} have? Give the {t} of the {p}.",
         ],
         &[
             ("t", &shown.noun.one),
@@ -213,14 +211,9 @@ fn count(pen: &mut Pen<'_>) -> Option<Draft> {
         ],
         &[("c", &child.noun.many), ("w", &clause)],
     );
-    Some(Draft::new(
-        question,
-        format!(
-            "SELECT COUNT(*) FROM {} WHERE {}",
-            from(pen, link),
-            condition.sql("t2.")
-        ),
-    ))
+    let start = format!("SELECT COUNT(*) FROM {}", from(pen, link));
+    let draft = Draft::new(question, format!("{start} WHERE {}", condition.sql("t2.")));
+    Some(draft.differs(start))
 }
 
 /// A child, its parent, and that one's parent.
@@ -249,14 +242,15 @@ fn chain(pen: &mut Pen<'_>) -> Option<Draft> {
     let clause = pen.say(
         &[
             "whose {m} {l} has {w}",
-            "whose {r} has a {l} with {w}",
+            "whose {r} has {al} with {w}",
             "for which the {p} of the {m} {l} {s}",
-            "whose {r} belongs to a {l} with {w}",
+            "whose {r} belongs to {al} with {w}",
         ],
         &[
             ("m", &middle),
             ("r", &first.role),
             ("l", last),
+            ("al", &an(last)),
             ("w", &condition.with),
             ("p", &condition.property),
             ("s", &condition.says),
@@ -264,16 +258,16 @@ fn chain(pen: &mut Pen<'_>) -> Option<Draft> {
     );
     let of = pen.those(child, &clause);
     let question = pen.list(&columns, &of);
-    let sql = format!(
-        "SELECT {} FROM {} JOIN {} AS t3 ON t2.{} = t3.{} WHERE {}",
+    let start = format!(
+        "SELECT {} FROM {} JOIN {} AS t3 ON t2.{} = t3.{}",
         select(&columns, "t1."),
         from(pen, first),
         far.sql,
         second.from,
-        second.to,
-        condition.sql("t3.")
+        second.to
     );
-    Some(Draft::new(question, sql))
+    let draft = Draft::new(question, format!("{start} WHERE {}", condition.sql("t3.")));
+    Some(draft.differs(start))
 }
 
 /// Two tables that a third one connects: each row of the first once, however often it is connected.
@@ -314,25 +308,21 @@ fn across(pen: &mut Pen<'_>) -> Option<Draft> {
     };
     let question = pen.say(
         &[
-            "What are the different {c} of {t} that have at least one {f} {w}?",
-            "List the distinct {c} of the {t} that have any {f} {w}.",
+            "What are the different {c} of {t} {h} have at least one {f} {w}?",
+            "List the distinct {c} of the {t} {h} have any {f} {w}.",
             "Show the different {c} of {t} connected to at least one {f} {w}.",
-            "Find the distinct {c} of all {t} that have some {f} {w}.",
+            "Find the distinct {c} of all {t} {h} have some {f} {w}.",
         ],
         &[
             ("c", &label.noun.many),
             ("t", &near.noun.many),
             ("f", &far.noun.one),
             ("w", &clause),
+            ("h", who(near)),
         ],
     );
-    let question = if is_person(&near.noun.one) {
-        question.replacen(" that have ", " who have ", 1)
-    } else {
-        question
-    };
-    let sql = format!(
-        "SELECT DISTINCT t1.{} FROM {} AS t1 JOIN {} AS t2 ON t1.{} = t2.{} JOIN {} AS t3 ON t2.{} = t3.{} WHERE {}",
+    let start = format!(
+        "SELECT DISTINCT t1.{} FROM {} AS t1 JOIN {} AS t2 ON t1.{} = t2.{} JOIN {} AS t3 ON t2.{} = t3.{}",
         label.sql,
         near.sql,
         world.tables[one.child].sql,
@@ -340,10 +330,10 @@ fn across(pen: &mut Pen<'_>) -> Option<Draft> {
         one.from,
         far.sql,
         other.from,
-        other.to,
-        condition.sql("t3.")
+        other.to
     );
-    Some(Draft::new(question, sql))
+    let draft = Draft::new(question, format!("{start} WHERE {}", condition.sql("t3.")));
+    Some(draft.differs(start))
 }
 
 /// Parents with their children: the tables, the parent's label, and the start of the query after SELECT.
@@ -385,12 +375,7 @@ fn group(pen: &mut Pen<'_>) -> Option<Draft> {
     let any = if link.covers {
         String::new()
     } else {
-        format!(" that has at least one {}", child.noun.one)
-    };
-    let any = if is_person(&parent.noun.one) {
-        any.replacen(" that ", " who ", 1)
-    } else {
-        any
+        format!(" {} has at least one {}", who(parent), child.noun.one)
     };
     let question = pen.say(
         &[
@@ -471,8 +456,8 @@ fn having(pen: &mut Pen<'_>) -> Option<Draft> {
     let question = pen.say(
         &[
             "What are the {l} of the {p} with {n} {c}?",
-            "Show the {l} of {p} that have {n} {c}.",
-            "Find the {l} of all {p} that have {n} {c}.",
+            "Show the {l} of {p} {h} have {n} {c}.",
+            "Find the {l} of all {p} {h} have {n} {c}.",
             "Which {p} have {n} {c}? List their {l}.",
             "List the {l} of the {p} with {n} {c}.",
         ],
@@ -481,13 +466,9 @@ fn having(pen: &mut Pen<'_>) -> Option<Draft> {
             ("l", &label.noun.many),
             ("c", &child.noun.many),
             ("n", &words),
+            ("h", who(parent)),
         ],
     );
-    let question = if is_person(&parent.noun.one) {
-        question.replacen(" that have ", " who have ", 1)
-    } else {
-        question
-    };
     let name = &label.sql;
     Some(Draft::new(
         question,

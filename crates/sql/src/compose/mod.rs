@@ -148,9 +148,12 @@ pub fn compose(
             tables: schema.tables.len(),
         });
     }
+    // Databases of one seed must not draw the same shapes in a row.
+    let names = schema.tables.iter().map(|table| table.name.as_bytes());
+    let purpose: Vec<&[u8]> = std::iter::once(&b"compose"[..]).chain(names).collect();
     let mut pen = Pen {
         world: &world,
-        random: Random::new(options.seed, &[b"compose"]),
+        random: Random::new(options.seed, &purpose),
     };
     let mut composed = Vec::new();
     let mut asked: HashSet<String> = HashSet::new();
@@ -222,11 +225,17 @@ fn holds(database: &Database, draft: &Draft, budget: &Budget) -> bool {
     if empty || lone_zero {
         return false;
     }
-    draft.same.iter().all(|sql| {
+    let differ = |sql: &String| {
         database
             .query(sql, budget)
-            .is_ok_and(|other| other.rows() == rows.rows())
-    })
+            .is_ok_and(|other| other.rows() != rows.rows())
+    };
+    draft.differ.iter().all(differ)
+        && draft.same.iter().all(|sql| {
+            database
+                .query(sql, budget)
+                .is_ok_and(|other| other.rows() == rows.rows())
+        })
 }
 
 fn capitalised(text: &str) -> String {

@@ -2,8 +2,7 @@
 
 use super::Shape;
 use super::condition::Test;
-use super::english::is_person;
-use super::pen::{Draft, Pen};
+use super::pen::{Draft, Pen, who};
 use super::single::{extreme, measured, select, sorts};
 use super::world::Kind;
 
@@ -74,7 +73,11 @@ fn highest(pen: &mut Pen<'_>) -> Option<Draft> {
     let high = pen.random.percent(60);
     let clause = format!(
         "{} the {}",
-        pen.one(&["that have", "with"]),
+        (if pen.random.percent(50) {
+            format!("{} have", who(table))
+        } else {
+            "with".to_owned()
+        }),
         extreme(pen, column, high)
     );
     let of = format!("all {} {clause}", table.noun.many);
@@ -108,23 +111,19 @@ fn within(pen: &mut Pen<'_>) -> Option<Draft> {
         ),
         None => (String::new(), String::new()),
     };
-    let who = if is_person(&parent.noun.one) {
-        "who"
-    } else {
-        "that"
-    };
     let clause = pen.say(
         &[
             "{w} have at least one {c}{x}",
-            "{w} have a {c}{x}",
+            "{w} have {a}{x}",
             "with at least one {c}{x}",
             "with any {c}{x}",
         ],
-        &[("w", who), ("c", &child.noun.one), ("x", &words)],
-    );
-    let clause = clause.replace(
-        &format!("have a {}", child.noun.one),
-        &format!("have {}", super::english::with_article(&child.noun.one)),
+        &[
+            ("w", who(parent)),
+            ("c", &child.noun.one),
+            ("a", &super::english::with_article(&child.noun.one)),
+            ("x", &words),
+        ],
     );
     let of = pen.those(parent, &clause);
     let question = pen.list(&columns, &of);
@@ -160,11 +159,6 @@ fn without(pen: &mut Pen<'_>) -> Option<Draft> {
         ),
         None => (String::new(), String::new()),
     };
-    let who = if is_person(&parent.noun.one) {
-        "who"
-    } else {
-        "that"
-    };
     let clause = pen.say(
         &[
             "{w} do not have any {c}{x}",
@@ -172,7 +166,7 @@ fn without(pen: &mut Pen<'_>) -> Option<Draft> {
             "without any {c}{x}",
             "with no {c}{x}",
         ],
-        &[("w", who), ("c", &child.noun.many), ("x", &words)],
+        &[("w", who(parent)), ("c", &child.noun.many), ("x", &words)],
     );
     let of = pen.those(parent, &clause);
     let question = pen.list(&columns, &of);
@@ -199,7 +193,7 @@ fn sets(pen: &mut Pen<'_>, shape: Shape) -> Option<Draft> {
     })?;
     let one = pen.condition(table, Test::Compare, &[column])?;
     let two = pen.condition(table, Test::Compare, &[column])?;
-    if one.sql("") == two.sql("") {
+    if one.sql("") == two.sql("") || one.is_odd_in_sets() || two.is_odd_in_sets() {
         return None;
     }
     let (a, b) = (one.whose(), two.whose());
@@ -243,8 +237,9 @@ fn sets(pen: &mut Pen<'_>, shape: Shape) -> Option<Draft> {
         ],
     );
     let start = format!("SELECT {} FROM {} WHERE ", column.sql, table.sql);
-    Some(Draft::new(
-        question,
-        format!("{start}{} {operator} {start}{}", one.sql(""), two.sql("")),
-    ))
+    let (one, two) = (one.sql(""), two.sql(""));
+    let draft = Draft::new(question, format!("{start}{one} {operator} {start}{two}"));
+    // Both sides must matter: each alone, sorted and without repetition as a set operation leaves it, gives other rows.
+    let alone = |side: &str| format!("{start}{side} UNION {start}{side}");
+    Some(draft.differs(alone(&one)).differs(alone(&two)))
 }

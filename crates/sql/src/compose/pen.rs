@@ -1,6 +1,6 @@
 //! What all shapes draw and write with.
 
-use super::english::{enumerate, plural, singular, with_article};
+use super::english::{enumerate, is_person, plural, singular, with_article};
 use super::links::Link;
 use super::world::{ColumnFacts, Kind, TableFacts, World};
 use crate::Value;
@@ -12,6 +12,8 @@ pub(super) struct Draft {
     pub(super) sql: String,
     /// Queries that must give the same rows in the same order: other readings of the question, ties broken otherwise.
     pub(super) same: Vec<String>,
+    /// Queries that must give other rows: without a condition that the question names.
+    pub(super) differ: Vec<String>,
 }
 
 impl Draft {
@@ -20,7 +22,13 @@ impl Draft {
             question,
             sql,
             same: Vec::new(),
+            differ: Vec::new(),
         }
+    }
+
+    pub(super) fn differs(mut self, sql: String) -> Self {
+        self.differ.push(sql);
+        self
     }
 
     pub(super) fn same(mut self, sql: String) -> Self {
@@ -83,10 +91,18 @@ impl<'a> Pen<'a> {
             .or_else(|| self.column(table, |column| column.kind != Kind::Other))
     }
 
-    /// A column by which rows are known, each by a value of its own.
+    /// A column by which rows are known, each by a value of its own: a name before other texts, a text before a key.
     pub(super) fn label(&mut self, table: &'a TableFacts) -> Option<&'a ColumnFacts> {
-        self.column(table, |column| column.unique && column.kind == Kind::Text)
-            .or_else(|| self.column(table, |column| column.unique && column.kind == Kind::Key))
+        let named = |column: &ColumnFacts| {
+            ["name", "title"]
+                .iter()
+                .any(|end| column.noun.one.ends_with(end))
+        };
+        self.column(table, |column| {
+            column.unique && column.kind == Kind::Text && named(column)
+        })
+        .or_else(|| self.column(table, |column| column.unique && column.kind == Kind::Text))
+        .or_else(|| self.column(table, |column| column.unique && column.kind == Kind::Key))
     }
 
     /// One to `most` different columns to show, in the order of the table.
@@ -243,4 +259,13 @@ pub(super) fn an(phrase: &str) -> String {
 /// `is` or `are`, by the name of a column.
 pub(super) fn is(phrase: &str) -> &'static str {
     if is_plural(phrase) { "are" } else { "is" }
+}
+
+/// `who` for people, `that` for other rows.
+pub(super) fn who(table: &TableFacts) -> &'static str {
+    if is_person(&table.noun.one) {
+        "who"
+    } else {
+        "that"
+    }
 }

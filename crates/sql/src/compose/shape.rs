@@ -28,7 +28,7 @@ macro_rules! shapes {
 
             /// How often it is drawn unless told otherwise, relative to the others.
             ///
-            /// The weights follow Spider's training set roughly: a third of its queries join, a quarter group, one in seven nests.
+            /// Together a quarter of the questions join tables, a fifth group, one in six nests queries or combines two.
             #[must_use]
             pub const fn weight(self) -> u32 {
                 match self { $(Self::$variant => $weight,)+ }

@@ -2,7 +2,7 @@
 
 use super::Shape;
 use super::condition::Test;
-use super::pen::{Draft, Pen};
+use super::pen::{Draft, Pen, an, who};
 use super::world::{ColumnFacts, Kind, TableFacts};
 
 /// `a, b`, each after `alias`.
@@ -78,7 +78,7 @@ fn distinct(pen: &mut Pen<'_>) -> Option<Draft> {
         &[
             "What are the different {c} of {t}?",
             "List the distinct {c} of all {t}.",
-            "Show all the different {c} that {t} have.",
+            "Show all the different {c} that the {t} have.",
             "Find the distinct {c} of the {t}.",
             "Which different {c} do the {t} have?",
             "Return each distinct {1} of the {t} once.",
@@ -99,20 +99,20 @@ fn filter(pen: &mut Pen<'_>, test: Test) -> Option<Draft> {
     let table = pen.table()?;
     let condition = pen.condition(table, test, &[])?;
     let columns = pen.one_or_two(table)?;
-    if columns
+    let shows = columns
         .iter()
-        .any(|column| std::ptr::eq(*column, condition.column))
-        && condition.sql("").contains(" = ")
-    {
+        .any(|column| std::ptr::eq(*column, condition.column));
+    if shows && (columns.len() == 1 || condition.sql("").contains(" = ")) {
         return None;
     }
-    let clause = pen.clause(&condition);
+    let clause = pen.clause(table, &condition);
     let of = pen.those(table, &clause);
     let start = format!("SELECT {} FROM {} WHERE ", select(&columns, ""), table.sql);
     let draft = Draft::new(
         pen.list(&columns, &of),
         format!("{start}{}", condition.sql("")),
-    );
+    )
+    .differs(format!("{start}1"));
     Some(match condition.twin("") {
         Some(twin) => draft.same(format!("{start}{twin}")),
         None => draft,
@@ -127,29 +127,26 @@ fn filter_two(pen: &mut Pen<'_>, both: bool) -> Option<Draft> {
     let (word, operator) = if both { ("and", "AND") } else { ("or", "OR") };
     let clause = match pen.random.below(3) {
         0 => format!("with {} {word} {}", one.with, two.with),
-        1 if both => format!(
-            "whose {} {} and which have {}",
-            one.property, one.says, two.with
-        ),
+        1 if both => {
+            let which = if who(table) == "who" { "who" } else { "which" };
+            format!(
+                "whose {} {} and {which} have {}",
+                one.property, one.says, two.with
+            )
+        }
         _ => format!("{} {word} {}", one.whose(), two.whose()),
-    };
-    let clause = if super::english::is_person(&table.noun.one) {
-        clause.replace("and which have", "and who have")
-    } else {
-        clause
     };
     let of = pen.those(table, &clause);
     let question = pen.list(&columns, &of);
-    Some(Draft::new(
-        question,
-        format!(
-            "SELECT {} FROM {} WHERE {} {operator} {}",
-            select(&columns, ""),
-            table.sql,
-            one.sql(""),
-            two.sql("")
-        ),
-    ))
+    let start = format!("SELECT {} FROM {} WHERE ", select(&columns, ""), table.sql);
+    let (one, two) = (one.sql(""), two.sql(""));
+    let draft = Draft::new(question, format!("{start}{one} {operator} {two}"));
+    // Each of the two must matter.
+    Some(
+        draft
+            .differs(format!("{start}{one}"))
+            .differs(format!("{start}{two}")),
+    )
 }
 
 fn filter_null(pen: &mut Pen<'_>) -> Option<Draft> {
@@ -167,17 +164,21 @@ fn filter_null(pen: &mut Pen<'_>) -> Option<Draft> {
             "whose {c} is missing",
             "whose {c} is unknown",
             "without a known {c}",
-            "that have no {c} recorded",
+            "{h} have no {c} recorded",
             "whose {c} is not given",
         ],
         false => &[
             "whose {c} is known",
             "with a known {c}",
-            "that have a {c} recorded",
+            "{h} have {a} recorded",
             "whose {c} is not missing",
         ],
     };
-    let clause = pen.say(clauses, &[("c", &column.noun.one)]);
+    let known = an(&column.noun.one);
+    let clause = pen.say(
+        clauses,
+        &[("c", &column.noun.one), ("a", &known), ("h", who(table))],
+    );
     let of = pen.those(table, &clause);
     let question = pen.list(&[shown], &of);
     let test = if null { "IS NULL" } else { "IS NOT NULL" };
@@ -448,6 +449,6 @@ pub(super) fn kept<'a>(
     but: &[&ColumnFacts],
 ) -> Option<(String, String)> {
     let condition = pen.condition(table, Test::Compare, but)?;
-    let clause = pen.clause(&condition);
+    let clause = pen.clause(table, &condition);
     Some((pen.those(table, &clause), condition.sql("")))
 }

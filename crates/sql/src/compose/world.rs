@@ -157,16 +157,22 @@ fn column_nouns(table: &Table, noun: &Noun, lexicon: &Lexicon) -> Vec<Noun> {
         .iter()
         .map(|column| words(&column.name).join(" "))
         .collect();
+    let first = |phrase: &str| phrase.split(' ').next().unwrap_or("").to_owned();
     let short: Vec<&str> = whole
         .iter()
         .map(|phrase| {
-            match phrase
-                .strip_prefix(&noun.one)
-                .and_then(|rest| rest.strip_prefix(' '))
-            {
-                Some(rest) if rest.len() > 2 || rest == "id" => rest,
-                _ => phrase,
-            }
+            let start = first(phrase);
+            // `crs_credit` of a course, if it is no accident.
+            let shared = whole.iter().filter(|other| first(other) == start).count() > 1;
+            let rest = match phrase.strip_prefix(&noun.one) {
+                Some(rest) => rest.strip_prefix(' '),
+                None if shared && abbreviates(&start, &noun.one) => phrase
+                    .strip_prefix(&start)
+                    .and_then(|rest| rest.strip_prefix(' ')),
+                None => None,
+            };
+            rest.filter(|rest| rest.len() > 2 || *rest == "id")
+                .unwrap_or(phrase)
         })
         .collect();
     (0..whole.len())
@@ -180,6 +186,17 @@ fn column_nouns(table: &Table, noun: &Noun, lexicon: &Lexicon) -> Vec<Noun> {
             }
         })
         .collect()
+}
+
+/// Whether the few letters of `short` stand in `noun` in their order, from the first on: `crs`, `course`.
+fn abbreviates(short: &str, noun: &str) -> bool {
+    let mut letters = noun.chars();
+    let starts = short.chars().next() == noun.chars().next();
+    starts
+        && (2..=4).contains(&short.len())
+        && short
+            .chars()
+            .all(|letter| letters.any(|other| other == letter))
 }
 
 /// A column's name is not made singular: `goals` of a player are more than one, and so is their name.
@@ -285,6 +302,9 @@ fn column_facts(
         "ssn",
         "telephone",
         "ids",
+        "major",
+        "minor",
+        "advisor",
     ]
     .contains(&last)
         || (last == "number" && named.len() > 1);
