@@ -34,3 +34,8 @@ pub use model::{first_non_finite, open_model, token_loss, token_losses};
 pub use predict::{Conversation, PredictOptions};
 pub use source::{resolve_model, resolve_tokenizer};
 pub use sql_check::SqlCheck;
+
+/// The Rust of the guide, compiled and run as the documentation's other examples are.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/6-from-your-own-program.md")]
+pub struct Guide;

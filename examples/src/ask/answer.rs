@@ -31,7 +31,7 @@ pub struct Answer {
     pub schema_tables_left_out: Vec<String>,
     /// What follows the rows.
     #[serde(skip)]
-    more: More,
+    pub more: More,
 }
 
 impl Answer {
