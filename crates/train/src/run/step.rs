@@ -22,7 +22,6 @@ pub(super) fn step<M: Module, B>(
 ) -> Result<(StepReport, BTreeMap<String, PartLoss>)> {
     let devices: Vec<Device> = model.devices().into_iter().collect();
     let mut accumulator = trainer.begin();
-    accumulator.count_tokens(data.tokens);
     for (index, batch) in data.micro_batches.iter().enumerate() {
         reseed(&devices, seed, trainer.steps(), index);
         accumulator.backward(model, objective.loss(model, batch))?;
