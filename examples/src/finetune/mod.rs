@@ -90,11 +90,7 @@ pub fn finetune_until(
     let padding = prepared.batches.padding(0);
     let plan = plan(&settings, &loaded, attached.all_params, &prepared);
     say(progress, &plan.to_string());
-    for warning in plan.warnings() {
-        say(progress, &format!("warning: {warning}"));
-    }
     say(progress, &describe_rows(&account, settings.data.max_length));
-    say(progress, &describe_padding(&padding));
     let questions = choose(
         &rows.held_out.questions,
         settings.course.eval_questions,
@@ -173,6 +169,18 @@ fn plan(
     all_parameters: usize,
     prepared: &Prepared,
 ) -> Plan {
+    let mut budget = settings.trainer.budget.clone();
+    if let Some(tokens) = budget.max_tokens {
+        // As many steps as that is on average.
+        let padding = prepared.batches.padding(0);
+        let of_tokens = tokens as f64 * padding.steps as f64 / padding.tokens.max(1) as f64;
+        let of_tokens = of_tokens.ceil() as u64;
+        budget.max_steps = Some(
+            budget
+                .max_steps
+                .map_or(of_tokens, |most| most.min(of_tokens)),
+        );
+    }
     Plan::new(PlanInput {
         config: &loaded.config,
         weight_bytes: size_of::<f32>(),
@@ -183,7 +191,7 @@ fn plan(
             None => false,
         },
         batches: &prepared.batches,
-        budget: &settings.trainer.budget,
+        budget: &budget,
         checkpoints: settings.course.keep_checkpoints + 1,
         output: &settings.output,
     })
@@ -320,15 +328,6 @@ fn describe_rows(rows: &Rows, max_length: usize) -> String {
         text.push_str(&format!(", over {max_length} tokens"));
     }
     text
-}
-
-fn describe_padding(padding: &Padding) -> String {
-    format!(
-        "{:.1} % of the padded tokens are tokens; {:.2} examples a row, {:.2} micro-batches a step",
-        100.0 * padding.efficiency(),
-        padding.segments_per_row(),
-        padding.micro_batches as f64 / padding.steps as f64,
-    )
 }
 
 /// A line for people, on standard error.
