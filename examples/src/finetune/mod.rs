@@ -1,27 +1,25 @@
 //! The job of the example `finetune`: rows to an adapter or a model, measured before and after.
 
+mod account;
 mod asker;
 mod classes;
 mod feed;
+mod look_at;
 mod objective;
 mod page;
+mod planning;
 mod report;
 mod rows;
 mod run;
 mod subject;
 mod validate;
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anneal_data::{Padding, count_reasons, write_set_apart};
-use anneal_llama::{LlamaConfig, LoadedModel};
-use anneal_peft::AdapterConfig;
+use anneal_llama::LlamaConfig;
 use anneal_sql::{Comparison, Databases};
-use anneal_train::{
-    Ended, ProgressReport, Start, StopSignal, Trainer, checkpoint, trained_parameters,
-};
+use anneal_train::{Ended, ProgressReport, Start, StopSignal, Trainer, checkpoint};
 
 pub use classes::{Class, Ends, classes_of};
 pub use objective::{ClassSums, SqlObjective, class_sums};
@@ -29,17 +27,16 @@ pub use report::{Measured, Report, Rows};
 pub use rows::FileRows;
 pub use validate::validation_loss;
 
-use crate::plan::{Plan, PlanInput};
 use crate::run_report::write_page;
 use crate::settings::Settings;
+use crate::write_json;
 use crate::{Conversation, ExampleError, device, peak_memory_bytes, resolve_model};
-use crate::{write_json, write_whole};
+use account::{account, describe_rows, write_rows};
 use asker::{Asker, Shell};
+use planning::plan;
 use report::{class_loss_at_ends, loss_at_ends, read_metrics};
-use rows::{
-    Prepared, RowText, RunRows, choose, prepare, read_rows, validation_batches, write_questions,
-};
-use run::{LookAt, train};
+use rows::{RowText, prepare, read_rows};
+use run::train;
 use subject::{attach_subject, save_subject};
 
 /// Fine-tunes by the settings; writes `adapter/` or `model/`, `checkpoints/`,
@@ -79,7 +76,7 @@ pub fn finetune_until(
     let conversation = Conversation::new(&loaded, &settings.model, "fine-tuning")?;
     let mut text = RowText::new(&settings, &conversation, databases)?;
     let prepared = prepare(&settings, &mut text, rows.train.clone())?;
-    let look_at = look_at(&settings, &mut text, &rows)?;
+    let (questions, look_at) = look_at::draw(&settings, &mut text, &rows.held_out)?;
     let (loaded, attached) = attach_subject(&settings, &conversation, loaded)?;
     // Refuses settings out of range now; the run's own clock starts later.
     Trainer::new(&settings.trainer, prepared.batches.steps_per_epoch() as u64)?;
@@ -91,12 +88,6 @@ pub fn finetune_until(
     let plan = plan(&settings, &loaded, attached.all_params, &prepared);
     say(progress, &plan.to_string());
     say(progress, &describe_rows(&account, settings.data.max_length));
-    let questions = choose(
-        &rows.held_out.questions,
-        settings.course.eval_questions,
-        settings.seed,
-        settings.data.databases.is_some(),
-    );
     let (shell, mut model) = Shell::of(loaded);
     let asker = Asker {
         settings: &settings,
@@ -162,41 +153,6 @@ pub fn finetune_until(
     Ok(report)
 }
 
-/// What the run will do and need.
-fn plan(
-    settings: &Settings,
-    loaded: &LoadedModel,
-    all_parameters: usize,
-    prepared: &Prepared,
-) -> Plan {
-    let mut budget = settings.trainer.budget.clone();
-    if let Some(tokens) = budget.max_tokens {
-        // As many steps as that is on average.
-        let padding = prepared.batches.padding(0);
-        let of_tokens = tokens as f64 * padding.steps as f64 / padding.tokens.max(1) as f64;
-        let of_tokens = of_tokens.ceil() as u64;
-        budget.max_steps = Some(
-            budget
-                .max_steps
-                .map_or(of_tokens, |most| most.min(of_tokens)),
-        );
-    }
-    Plan::new(PlanInput {
-        config: &loaded.config,
-        weight_bytes: size_of::<f32>(),
-        trained: &trained_parameters(&loaded.model),
-        all_parameters,
-        dropout: match &settings.adapter {
-            Some(adapter) => AdapterConfig::from(adapter).dropout() > 0.0,
-            None => false,
-        },
-        batches: &prepared.batches,
-        budget: &budget,
-        checkpoints: settings.course.keep_checkpoints + 1,
-        output: &settings.output,
-    })
-}
-
 /// The checkpoint to continue from. A new run needs a folder without one, a
 /// resumed run a folder with one; a run that died before its first checkpoint
 /// left nothing to lose and is begun again.
@@ -231,103 +187,12 @@ fn check_length(settings: &Settings, config: &LlamaConfig) -> Result<(), Example
     Ok(())
 }
 
-/// Held-out rows and questions to look at while training.
-fn look_at(
-    settings: &Settings,
-    text: &mut RowText<'_>,
-    rows: &RunRows,
-) -> Result<LookAt, ExampleError> {
-    let course = &settings.course;
-    let (batches, classes) = match course.validate_every {
-        Some(_) => validation_batches(settings, text, &rows.held_out.rows)?,
-        None => (Vec::new(), Vec::new()),
-    };
-    let in_folder = settings.data.databases.is_some();
-    let count = match course.evaluate_every {
-        Some(_) => course.evaluate_questions,
-        None => 0,
-    };
-    // Others than those of the blind test would be better, and a small set has none.
-    let questions = choose(&rows.held_out.questions, count, settings.seed, in_folder);
-    let needs = [
-        ("patience", course.patience.is_some() && batches.is_empty()),
-        (
-            "load-best-at-end",
-            course.load_best_at_end && batches.is_empty(),
-        ),
-        (
-            "evaluate-every",
-            course.evaluate_every.is_some() && questions.is_empty(),
-        ),
-    ];
-    match needs.into_iter().find(|(_, lacking)| *lacking) {
-        Some((purpose, _)) => Err(ExampleError::NothingHeldOut { purpose }),
-        None => Ok(LookAt {
-            batches,
-            classes,
-            questions,
-        }),
-    }
-}
-
-/// The rows that are not learned from: those to measure on, and those that are good for nothing.
-fn write_rows(output: &Path, rows: &RunRows, prepared: &Prepared) -> Result<(), ExampleError> {
-    write_questions(&output.join("held_out.jsonl"), &rows.held_out.questions)?;
-    let mut lines = Vec::new();
-    for left_out in [&rows.left_out, &prepared.report.set_apart] {
-        write_set_apart(&mut lines, left_out).map_err(anneal_data::DataError::from)?;
-    }
-    write_whole(&output.join("left_out.jsonl"), lines)
-}
-
-fn account(rows: &RunRows, prepared: &Prepared) -> Rows {
-    let report = &prepared.report;
-    let all = [&rows.left_out[..], &report.set_apart].concat();
-    let mut left_out = BTreeMap::new();
-    for ((step, reason), count) in count_reasons(&all) {
-        left_out.insert(format!("{reason} ({step})"), count);
-    }
-    let too_long = report.lengths.dropped;
-    if too_long > 0 {
-        left_out.insert("too long (length)".to_owned(), too_long);
-    }
-    Rows {
-        read: rows.read,
-        unusable: left_out
-            .get("marked as unusable (read)")
-            .copied()
-            .unwrap_or(0),
-        held_out: rows.held_out.rows.len(),
-        held_out_by: rows.split_by.to_owned(),
-        too_long,
-        shortened: report.lengths.shortened,
-        left_out,
-        trained: prepared.batches.examples().len(),
-        tokens: report.tokens,
-        trained_tokens: report.trained_tokens,
-    }
-}
-
 /// Both blind tests side by side, if an earlier session's was of the same questions.
 fn compare(asker: &Asker<'_>) -> Result<Option<Comparison>, ExampleError> {
     let (Some(before), Some(after)) = (asker.report("before")?, asker.report("after")?) else {
         return Ok(None);
     };
     Ok(Comparison::of(&before, &after).ok())
-}
-
-fn describe_rows(rows: &Rows, max_length: usize) -> String {
-    let mut text = format!(
-        "{} rows to learn from, {} held out by {}",
-        rows.trained, rows.held_out, rows.held_out_by
-    );
-    for (reason, count) in &rows.left_out {
-        text.push_str(&format!(", {count} left out: {reason}"));
-    }
-    if rows.too_long > 0 {
-        text.push_str(&format!(", over {max_length} tokens"));
-    }
-    text
 }
 
 /// A line for people, on standard error.

@@ -1,6 +1,6 @@
 //! Training, from the first step or a checkpoint to the end.
 
-use anneal_data::{ExamplesDigest, MicroBatch, Place, Question};
+use anneal_data::{ExamplesDigest, Place};
 use anneal_llama::LlamaForCausalLM;
 use anneal_train::checkpoint::fingerprint;
 use anneal_train::{
@@ -10,30 +10,13 @@ use anneal_train::{
 use burn::module::Module;
 
 use super::asker::Asker;
-use super::classes::Class;
 use super::feed::BatchFeed;
+use super::look_at::LookAt;
 use super::objective::SqlObjective;
 use super::rows::Prepared;
 use super::validate::validation_loss;
 use crate::settings::{Best, OnNonFinite, Settings};
 use crate::{ExampleError, peak_memory_bytes};
-
-/// Held-out rows to look at while training.
-pub(super) struct LookAt {
-    /// Rows for the loss.
-    pub(super) batches: Vec<MicroBatch>,
-    /// The classes of each of their targets.
-    pub(super) classes: Vec<Vec<Class>>,
-    /// Questions for the accuracy.
-    pub(super) questions: Vec<Question>,
-}
-
-impl LookAt {
-    /// Whether there is nothing to look at.
-    fn is_empty(&self) -> bool {
-        self.batches.is_empty()
-    }
-}
 
 /// Trains `model` until the budget or the patience is used up, or a signal comes.
 ///
@@ -67,7 +50,7 @@ pub(super) fn train(
     let run_config = run_config(settings, prepared, look_at, start, asker.progress)?;
     let run = TrainingRun::new(run_config, trainer);
     let name = |error| name_rows(error, &prepared.places);
-    let summary = if look_at.is_empty() {
+    let summary = if look_at.batches.is_empty() {
         run.with_stop(stop)
             .with_peak_memory(peak_memory_bytes)
             .run(model, &objective, &mut feed)
@@ -107,7 +90,9 @@ fn run_config(
     progress: ProgressReport,
 ) -> Result<RunConfig, ExampleError> {
     let course = &settings.course;
-    let looks = course.validate_every.filter(|_| !look_at.is_empty());
+    let looks = course
+        .validate_every
+        .filter(|_| !look_at.batches.is_empty());
     Ok(RunConfig {
         start,
         checkpoint_every: course.checkpoint_every,
