@@ -69,13 +69,13 @@ pub fn finetune_until(
     let output = settings.output.clone();
     let from = find_checkpoint(&output, resume)?;
     let mut databases = settings.data.databases.as_ref().map(Databases::new);
-    let rows = read_rows(&settings, databases.as_mut())?;
+    let mut rows = read_rows(&settings, databases.as_mut())?;
     let model = resolve_model(&settings.model, progress)?;
     let loaded = anneal_llama::load(&model, &device)?;
     check_length(&settings, &loaded.config)?;
     let conversation = Conversation::new(&loaded, &settings.model, "fine-tuning")?;
     let mut text = RowText::new(&settings, &conversation, databases)?;
-    let prepared = prepare(&settings, &mut text, rows.train.clone())?;
+    let prepared = prepare(&settings, &mut text, std::mem::take(&mut rows.train))?;
     let (questions, look_at) = look_at::draw(&settings, &mut text, &rows.held_out)?;
     let (loaded, attached) = attach_subject(&settings, &conversation, loaded)?;
     // Refuses settings out of range now; the run's own clock starts later.

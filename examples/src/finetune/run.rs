@@ -60,8 +60,11 @@ pub(super) fn train(
             // Without gradients: a graph that nobody runs backward is never freed.
             let valid = model.clone().valid();
             let mut found = validation_loss(&valid, &looked_at, &look_at.batches);
-            let every = settings.course.evaluate_every;
-            if every.is_some_and(|every| step.is_multiple_of(every))
+            let course = &settings.course;
+            // The last look may come between two multiples, and must be judged too.
+            let always = course.best_by == Best::Accuracy;
+            let due = |every: u64| always || step.is_multiple_of(every);
+            if course.evaluate_every.is_some_and(due)
                 && let Some(accuracy) = asker.accuracy(model, &look_at.questions)?
             {
                 found = found.with_score("execution_accuracy", accuracy);
