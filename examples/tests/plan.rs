@@ -80,8 +80,7 @@ fn train(case: &str) {
     let settings = TrainerConfig {
         budget: Budget {
             max_steps: Some(2),
-            epochs: None,
-            max_minutes: None,
+            ..Budget::default()
         },
         ..TrainerConfig::default()
     };

@@ -241,7 +241,9 @@ fn the_numbers_are_those_of_the_run() {
     // The validation: a dot at the last step, and its interval (10 of 40: 14.2 to 40.2 %) on an axis to 50.
     assert!(html.contains("d=\"M1000.00 225.00h0\""));
     assert!(
-        html.contains("<line class=\"whisker\" x1=\"1000.00\" y1=\"214.9"),
+        html.contains(
+            "<line class=\"whisker\" x1=\"1000.00\" y1=\"214.88\" x2=\"1000.00\" y2=\"58.84\"/>"
+        ),
         "{html}"
     );
     assert!(html.contains("349 (34.9 %)") && html.contains("2.00 GB") && html.contains("lora.r"));

@@ -16,22 +16,16 @@ impl Axis {
     /// From 0, or from below it, to a round number over the largest value.
     pub(super) fn from_zero(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values).unwrap_or((0.0, 1.0));
-        Self::linear(
-            low.min(0.0),
-            if high <= 0.0 && low >= 0.0 {
-                1.0
-            } else {
-                high.max(0.0)
-            },
-            true,
-        )
+        let flat = high <= 0.0 && low >= 0.0;
+        let high = if flat { 1.0 } else { high.max(0.0) };
+        Self::linear(low.min(0.0), high, true, 0.0)
     }
 
-    /// Exactly from the smallest to the largest value.
-    pub(super) fn exact(values: impl Iterator<Item = f64>) -> Self {
+    /// Of steps: exactly from the first to the last, with marks at whole numbers.
+    pub(super) fn steps(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values).unwrap_or((0.0, 1.0));
         let high = if high > low { high } else { low + 1.0 };
-        Self::linear(low, high, false)
+        Self::linear(low, high, false, 1.0)
     }
 
     /// Powers of ten around positive values, for those that span orders of magnitude.
@@ -51,7 +45,7 @@ impl Axis {
         }
     }
 
-    fn linear(low: f64, high: f64, round_up: bool) -> Self {
+    fn linear(low: f64, high: f64, round_up: bool, least: f64) -> Self {
         // Marks at 1, 2 or 5 times a power of ten, four to eight of them.
         let rough = (high - low) / 4.0;
         let power = 10f64.powf(rough.log10().floor());
@@ -60,6 +54,7 @@ impl Axis {
             ratio if ratio < 5.0 => 2.0 * power,
             _ => 5.0 * power,
         };
+        let step = step.max(least);
         let (low, high) = match round_up {
             true => ((low / step).floor() * step, (high / step).ceil() * step),
             false => (low, high),
@@ -136,7 +131,7 @@ mod tests {
         );
         assert!((axis.place(0.7) - 0.5).abs() < 1e-12);
         assert_eq!((axis.place(0.0), axis.place(9.0)), (0.0, 1.0));
-        let axis = Axis::exact([1.0, 69.0].into_iter());
+        let axis = Axis::steps([1.0, 69.0].into_iter());
         assert_eq!(names(&axis), ["10", "20", "30", "40", "50", "60"]);
         assert_eq!(
             (axis.place(1.0), axis.place(35.0), axis.place(69.0)),
@@ -144,8 +139,10 @@ mod tests {
         );
         let axis = Axis::from_zero([1e-3].into_iter());
         assert_eq!(names(&axis), ["0", "2e-4", "4e-4", "6e-4", "8e-4", "1e-3"]);
+        let axis = Axis::steps([1.0, 4.0].into_iter());
+        assert_eq!(names(&axis), ["1", "2", "3", "4"]);
         // Equal values, and none at all.
-        assert_eq!(Axis::exact([5.0].into_iter()).place(5.0), 0.0);
+        assert_eq!(Axis::steps([5.0].into_iter()).place(5.0), 0.0);
         assert_eq!(Axis::from_zero([0.0, 0.0].into_iter()).place(0.5), 0.5);
         assert!(names(&Axis::from_zero(std::iter::empty())).len() > 2);
     }

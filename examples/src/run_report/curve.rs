@@ -253,7 +253,7 @@ mod tests {
             y: Axis::from_zero(values.into_iter()),
         };
         let mut html = Html::default();
-        figure.write(&mut html, &Axis::exact([1.0, 5.0].into_iter()));
+        figure.write(&mut html, &Axis::steps([1.0, 5.0].into_iter()));
         html.finish()
     }
 

@@ -16,7 +16,7 @@ const SPREAD: f64 = 20.0;
 pub(super) fn write(html: &mut Html, run: &RunPage) {
     let steps = run.steps.iter().map(|step| step.step);
     let steps = steps.chain(run.validations.iter().map(|row| row.step));
-    let x = Axis::exact(steps.map(|step| step as f64));
+    let x = Axis::steps(steps.map(|step| step as f64));
     if run.steps.is_empty() && run.validations.is_empty() {
         return;
     }

@@ -35,7 +35,11 @@ pub(super) fn write(html: &mut Html, run: &RunPage) {
     }
     let mut settings = Vec::new();
     flatten("", &run.settings, &mut settings);
-    panel(html, "Settings", &settings);
+    if !settings.is_empty() {
+        html.raw("<div class=\"panel full\"><h3>Settings</h3><dl class=\"facts many\">\n");
+        pairs(html, settings.iter());
+        html.raw("</dl></div>\n");
+    }
     html.raw("</div></section>\n");
 }
 
@@ -52,11 +56,15 @@ fn panel(html: &mut Html, title: &'static str, facts: &[Fact]) {
 
 fn list<'a>(html: &mut Html, facts: impl Iterator<Item = &'a Fact>) {
     html.raw("<dl class=\"facts\">\n");
-    for fact in facts {
-        html.tag("<dt>", &fact.name, "</dt>")
-            .tag("<dd>", &fact.value, "</dd>\n");
-    }
+    pairs(html, facts);
     html.raw("</dl>");
+}
+
+fn pairs<'a>(html: &mut Html, facts: impl Iterator<Item = &'a Fact>) {
+    for fact in facts {
+        html.tag("<div><dt>", &fact.name, "</dt>")
+            .tag("<dd>", &fact.value, "</dd></div>\n");
+    }
 }
 
 fn data(html: &mut Html, data: &DataFacts) {

@@ -8,7 +8,7 @@
 //! both follow the reader's settings. Lines are stretched to the width of the window, text is not.
 //!
 //! Questions, queries, paths and messages come from models and files and are hostile. They reach the page through
-//! [`html::Html`] only, which escapes every text that is not part of the program; and the page's policy forbids
+//! one type (`html::Html`) only, which escapes every text that is not part of the program; and the page's policy forbids
 //! scripts, images, frames and connections.
 
 mod axis;
