@@ -2,7 +2,7 @@
 
     python crates/train/scripts/check_events.py OUTPUT
 
-OUTPUT is the folder of a run. Needs `pip install tensorboard` (written against 2.20). Prints one
+OUTPUT is the folder of a run. Needs `pip install tensorboard` (written against 2.21). Prints one
 line per tag, and ends with status 1 where a step, a number or a file differs. Resumed runs
 have several files; what TensorBoard shows must be each step once, as metrics.jsonl has it.
 """
@@ -59,7 +59,8 @@ def main():
     output = Path(sys.argv[1])
     folder = output / "tensorboard"
     events = event_accumulator.EventAccumulator(
-        str(folder), size_guidance={event_accumulator.SCALARS: 0}
+        str(folder),
+        size_guidance={event_accumulator.SCALARS: 0, event_accumulator.TENSORS: 0},
     )
     events.Reload()
     # TensorBoard may hold scalars as such or, migrated, as tensors of one number.

@@ -94,12 +94,12 @@ fn appear(root: &Path, name: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Re
     }
     let replaced = root.join(format!("{name}{REPLACED}"));
     if target.exists() {
-        remove(&replaced)?;
+        discard(root, &replaced)?;
         fs::rename(&target, &replaced).map_err(TrainError::io("rename", &target))?;
     }
     fs::rename(&writing, &target).map_err(TrainError::io("rename", &writing))?;
     sync(root)?;
-    remove(&replaced)?;
+    discard(root, &replaced)?;
     Ok(target)
 }
 
@@ -115,7 +115,7 @@ fn prune(root: &Path, keep: usize) -> Result<()> {
     let checkpoints = list(root)?;
     let excess = checkpoints.len().saturating_sub(keep.max(1));
     for (_, _, path) in &checkpoints[..excess] {
-        remove(path)?;
+        discard(root, path)?;
     }
     for entry in fs::read_dir(root).map_err(TrainError::io("read", root))? {
         let entry = entry.map_err(TrainError::io("read", root))?;
@@ -152,6 +152,18 @@ fn list(root: &Path) -> Result<Vec<(u64, bool, PathBuf)>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Takes a folder's name away before its files, so that a kill leaves no checkpoint without some.
+fn discard(root: &Path, folder: &Path) -> Result<()> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let nameless = root.join(format!("{WRITING}removed-{name}"));
+    remove(&nameless)?;
+    match fs::rename(folder, &nameless) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        renamed => renamed.map_err(TrainError::io("rename", folder))?,
+    }
+    remove(&nameless)
 }
 
 fn remove(directory: &Path) -> Result<()> {
@@ -195,6 +207,45 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["step-00000020", "step-00000100"]);
+    }
+
+    #[test]
+    fn the_best_is_linked_replaced_and_not_counted() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        assert_eq!(best(root).unwrap(), None);
+        for step in 1..=3u8 {
+            let folder = write(root, u64::from(step), &[("a", vec![step; 9])], 1).unwrap();
+            if step < 3 {
+                let about = ("best.json", format!("step {step}").into_bytes());
+                link_best(root, &folder, about).unwrap();
+            }
+        }
+        assert_eq!(latest(root).unwrap(), Some(root.join("step-00000003")));
+        let folder = best(root).unwrap().unwrap();
+        assert_eq!(folder, root.join("best"));
+        assert_eq!(fs::read(folder.join("a")).unwrap(), [2; 9]);
+        assert_eq!(fs::read(folder.join("best.json")).unwrap(), b"step 2");
+        assert_eq!(fs::read_dir(root).unwrap().count(), 2);
+        // Killed between the two renames.
+        fs::rename(&folder, root.join("best.replaced")).unwrap();
+        let folder = best(root).unwrap().unwrap();
+        assert_eq!(fs::read(folder.join("a")).unwrap(), [2; 9]);
+    }
+
+    #[test]
+    fn what_cannot_be_written_whole_is_not_left_behind() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), 1, &[("a", b"x".to_vec())], 2).unwrap();
+        // A file in a folder that is not there.
+        let files = [("a", b"y".to_vec()), ("none/b", b"z".to_vec())];
+        let message = write(root.path(), 2, &files, 2).unwrap_err().to_string();
+        assert!(message.starts_with("cannot write `") && message.contains("none/b`"));
+        let names: Vec<_> = fs::read_dir(root.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["step-00000001"]);
     }
 
     #[test]

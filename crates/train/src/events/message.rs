@@ -62,7 +62,7 @@ fn event(wall_time: f64, step: u64) -> Vec<u8> {
 }
 
 fn key(out: &mut Vec<u8>, field: u64, kind: u64) {
-    varint(out, field << 3 | kind);
+    varint(out, (field << 3) | kind);
 }
 
 fn bytes(out: &mut Vec<u8>, field: u64, value: &[u8]) {
