@@ -33,6 +33,8 @@ pub struct HeadTargets {
 }
 
 impl HeadTargets {
+    /// The targets of as many rows, read from the device.
+    ///
     /// # Panics
     /// If a target is no row of the weight.
     pub(crate) fn new(
