@@ -35,7 +35,7 @@ pub(super) fn draw(
     let in_folder = settings.data.databases.is_some();
     let all = choose(&held_out.questions, usize::MAX, settings.seed, in_folder);
     let (blind, others) = all.split_at(course.eval_questions.min(all.len()));
-    let while_training = match course.evaluate_every {
+    let while_training: &[Question] = match course.evaluate_every {
         None => &[],
         Some(_) if others.is_empty() => first(blind, course.evaluate_questions),
         Some(_) => first(others, course.evaluate_questions),

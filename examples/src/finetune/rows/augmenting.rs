@@ -1,7 +1,8 @@
 //! Rows with other tables in their contexts.
 
 use anneal_data::{
-    Augment, AugmentConfig, Augmenter, DistractorTables, Originals, Row, RowRng, ShuffledTables,
+    Augment, AugmentConfig, Augmenter, DataError, DistractorTables, Originals, Row, RowRng,
+    ShuffledTables,
 };
 
 use crate::ExampleError;
@@ -32,7 +33,7 @@ pub(in crate::finetune) fn augment(
             let shuffled = ShuffledTables.augment(made.as_ref().unwrap_or(row), rng)?;
             made = shuffled.into_iter().next().or(made);
         }
-        Ok(Vec::from_iter(made))
+        Ok::<_, DataError>(Vec::from_iter(made))
     };
     let config = AugmentConfig {
         name: "tables".to_owned(),
