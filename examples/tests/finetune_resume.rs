@@ -156,3 +156,40 @@ fn a_stopped_run_saves_and_says_how_to_go_on() {
         "another adapter"
     );
 }
+
+#[test]
+fn a_step_that_is_not_finite_names_its_rows_or_is_left_out() {
+    let set = Set::new();
+    // No learning in the first step, far too much in the second: the third overflows.
+    let settings = |output: &str| {
+        let mut settings = set.quick(output, 4);
+        settings.insert("learning_rate", json!(1e25));
+        settings
+    };
+    let outcome = run("finetune", &as_flags(&settings("stops")));
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert_contains(
+        &outcome.stderr,
+        &[
+            "error: ",
+            "step 3",
+            "questions.jsonl` line",
+            "non-finite-step",
+        ],
+    );
+    // The step before it is kept.
+    assert!(set.path("stops/checkpoints").read_dir().unwrap().count() > 0);
+
+    let mut skips = settings("skips");
+    skips.extend([("non_finite", json!("skip")), ("max_skipped", json!(5))]);
+    succeed("finetune", &as_flags(&skips));
+    let report = set.report("skips");
+    assert_eq!(report["steps"], 4);
+    assert_eq!(report["skipped_steps"], 2);
+    skips.extend([
+        ("max_skipped", json!(1)),
+        ("output", json!(set.path("gives_up"))),
+    ]);
+    let outcome = run("finetune", &as_flags(&skips));
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+}
