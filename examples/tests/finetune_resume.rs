@@ -89,7 +89,11 @@ fn a_killed_run_goes_on_to_the_bytes_of_one_that_was_not() {
     let settings = |output: &str| {
         let mut settings = set.quick(output, MANY);
         // What is decided at a validation must survive too.
-        settings.extend([("validate_every", json!(20)), ("validation_rows", json!(3))]);
+        settings.extend([
+            ("validate_every", json!(20)),
+            ("validation_rows", json!(3)),
+            ("checkpoint_every", json!(7)),
+        ]);
         settings
     };
     succeed("finetune", &as_flags(&settings("whole")));
@@ -122,7 +126,12 @@ fn a_killed_run_goes_on_to_the_bytes_of_one_that_was_not() {
 #[test]
 fn a_stopped_run_saves_and_says_how_to_go_on() {
     let set = Set::new();
-    let settings = set.quick("stopped", MANY);
+    let settings = |output: &str| {
+        let mut settings = set.quick(output, MANY);
+        settings.insert("checkpoint_every", json!(25));
+        settings
+    };
+    let (settings, whole) = (settings("stopped"), settings("whole"));
     let mut running = Running::start(&settings, &[]);
     running.wait_for(&set, "stopped", 5);
     let pid = running.0.id().to_string();
@@ -150,7 +159,7 @@ fn a_stopped_run_saves_and_says_how_to_go_on() {
         (&json!("budget"), &json!(MANY))
     );
     assert!(set.adapter("stopped") != halfway);
-    succeed("finetune", &as_flags(&set.quick("whole", MANY)));
+    succeed("finetune", &as_flags(&whole));
     assert!(
         set.adapter("stopped") == set.adapter("whole"),
         "another adapter"
