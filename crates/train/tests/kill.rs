@@ -52,7 +52,7 @@ fn below(random: &mut Random, limit: u32) -> u64 {
 
 #[test]
 fn fifty_kills_change_nothing() {
-    const STEPS: u64 = 700;
+    const STEPS: u64 = 400;
     let output = tempfile::tempdir().unwrap();
     let killed = start(output.path(), &[("STEPS", STEPS), ("STEP_MS", 1)]);
     let mut random = Random(50);

@@ -241,7 +241,7 @@ fn steps_are_passed_over_counted_and_no_more_than_allowed() {
         let (result, _) = run(output.path(), &breaks, NonFinite::Skip { at_most: 2 });
         let message = result.unwrap_err().to_string();
         assert!(
-            message.starts_with("step 7: the loss of micro-batch 1 is NaN"),
+            message.starts_with("step 7: the loss of micro-batch 2 is NaN"),
             "{message}"
         );
         assert!(
