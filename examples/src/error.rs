@@ -232,6 +232,28 @@ pub enum ExampleError {
         /// Where they went.
         reason: String,
     },
+    /// Two answers to one prompt, where one is learned from each row.
+    #[error("{place}: a preference can't be learned from yet; give questions or conversations")]
+    NotLearned {
+        /// Where it stands.
+        place: anneal_data::Place,
+    },
+    /// A setting that needs held-out rows, where there are none.
+    #[error(
+        "--{purpose} needs held-out rows of which there are none; give --validation, or hold out more with --hold-out-every or --hold-out"
+    )]
+    NothingHeldOut {
+        /// The flag that needs them.
+        purpose: &'static str,
+    },
+    /// A step whose loss or gradient is not finite.
+    #[error("{source}{}{places}", if places.is_empty() { "" } else { "; " })]
+    NotFinite {
+        /// The step.
+        source: Box<anneal_train::TrainError>,
+        /// Where its rows stand.
+        places: String,
+    },
     /// Rows that are no questions.
     #[error(
         "{place}: a row of {format}, expected a question with its SQL (spider or sql-create-context)"
