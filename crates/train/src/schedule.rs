@@ -300,7 +300,7 @@ mod tests {
                 assert_eq!(factor, step.min(10) as f64 / 40.0, "{decay:?} step {step}");
             }
             // The same where the run is asked for the first time after its end.
-            let mut late = super::tests::scheduler(decay, Warmup::Steps(40), steps(10));
+            let mut late = scheduler(decay, Warmup::Steps(40), steps(10));
             assert_eq!(late.factor(at(33, 0)), 0.25);
         }
         let budget = Budget {
