@@ -294,8 +294,8 @@ mod tests {
     #[test]
     fn a_warm_up_longer_than_the_budget_stops_where_the_budget_ends() {
         for decay in [Decay::Constant, Decay::Linear, Decay::Cosine] {
-            let mut scheduler = scheduler(decay, Warmup::Steps(40), steps(10));
-            let factors: Vec<f64> = (0..60).map(|step| scheduler.factor(at(step, 0))).collect();
+            let mut early = scheduler(decay, Warmup::Steps(40), steps(10));
+            let factors: Vec<f64> = (0..60).map(|step| early.factor(at(step, 0))).collect();
             for (step, factor) in factors.into_iter().enumerate() {
                 assert_eq!(factor, step.min(10) as f64 / 40.0, "{decay:?} step {step}");
             }
