@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anneal_train::{MetricsRecord, checkpoint, read_records};
 use common::Random;
-use common::child::{self, Start, end};
+use common::child::{self, Launch, end};
 use common::feed::{assert_same_files, contents};
 
 const CHILD: &str = "a_child_trains";
@@ -22,8 +22,8 @@ fn a_child_trains() {
     child::run_if_child();
 }
 
-fn start(output: &Path, variables: &[(&'static str, u64)]) -> Start {
-    Start {
+fn start(output: &Path, variables: &[(&'static str, u64)]) -> Launch {
+    Launch {
         test: CHILD,
         output: output.to_owned(),
         variables: variables.to_vec(),

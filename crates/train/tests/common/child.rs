@@ -118,13 +118,13 @@ fn run(output: &Path) -> Result<Ended, TrainError> {
 }
 
 /// How to start a child.
-pub struct Start {
+pub struct Launch {
     pub test: &'static str,
     pub output: PathBuf,
     pub variables: Vec<(&'static str, u64)>,
 }
 
-impl Start {
+impl Launch {
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
