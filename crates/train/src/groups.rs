@@ -90,8 +90,8 @@ pub struct LoraPlus {
     pub ratio: f64,
     /// The learning rate of an embedding's adapters, 1e-6.
     pub embedding_learning_rate: f64,
-    /// Which parameters are an embedding's adapters: `A` and `B` (and DoRA's magnitude) below
-    /// `embed_tokens`, but not the adapter of an output head that is the embedding.
+    /// Which parameters are an embedding's adapters: `A` and `B` below `embed_tokens`, but not those
+    /// of an output head that is the embedding, and not DoRA's magnitude.
     pub embeddings: String,
     /// Which parameters learn at `B`'s rate beside vectors of VeRA and biases: `b` and `magnitude`
     /// of what is called `lora`, in any case.
@@ -103,8 +103,7 @@ impl Default for LoraPlus {
         Self {
             ratio: 16.0,
             embedding_learning_rate: 1e-6,
-            embeddings: r".*\bembed_tokens(\.weight\.adapters\.[^.]+)?\.(?i:lora)\.(a|b|magnitude)"
-                .into(),
+            embeddings: r".*\bembed_tokens(\.weight\.adapters\.[^.]+)?\.(?i:lora)\.(a|b)".into(),
             b: r"(.*\.)?(?i:lora)\.(b|magnitude)".into(),
         }
     }
@@ -302,6 +301,7 @@ mod tests {
             (format!("{proj}.magnitude"), 1),
             (format!("{embed}.a"), 2),
             (format!("{embed}.b"), 2),
+            (format!("{embed}.magnitude"), 1),
             (format!("{head}.a"), 2),
             (format!("{head}.b"), 2),
             (bias.to_owned(), 2),
@@ -325,6 +325,7 @@ mod tests {
                 (Some(1), Some(0.0)),
                 (Some(0), None),
                 (Some(0), None),
+                (Some(1), Some(0.0)),
                 (None, None),
                 (Some(1), None),
                 (Some(2), Some(0.0)),

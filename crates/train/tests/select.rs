@@ -209,7 +209,7 @@ fn an_expression_without_effect_is_named() {
 
 #[test]
 fn a_file_says_all_one_expression_or_several() {
-    let read = |text| serde_json::from_str::<Selection>(text).unwrap();
+    let read = |text: &str| serde_json::from_str::<Selection>(text).unwrap();
     assert_eq!(read("\"all\""), Selection::All);
     assert_eq!(read("\".*norm.*\""), Selection::matching([".*norm.*"]));
     assert_eq!(read("[\"a\", \"b\"]"), Selection::matching(["a", "b"]));
