@@ -147,14 +147,14 @@ mod tests {
     fn a_constant_run_shows_its_own_numbers_from_the_first_step() {
         let mut smoothed = Smoothed::default();
         for step in 1..=30 {
-            let (part, record) = (step as f64 / 400.0, record(step, 1.25, 100, 0.5));
+            let (part, record) = (step as f64 / 400.0, record(step, 1.25, 100, 2.0));
             smoothed.add(part, &record);
             let left = match step {
                 1 => String::new(),
-                _ => format!(" {} left", time((400 - step) as f64 * 0.5)),
+                _ => format!(" {} left", time((400 - step) as f64 * 2.0)),
             };
             let expected =
-                format!("step {step} loss 1.2500 lr 2.00e-4 200 tokens/s 8.0 examples/s{left}");
+                format!("step {step} loss 1.2500 lr 2.00e-4 50 tokens/s 2.0 examples/s{left}");
             assert_eq!(smoothed.describe(part, &record), expected);
         }
     }
