@@ -14,7 +14,7 @@ use burn::tensor::{DType, Int, Tensor, activation, assert_shape};
 /// - result: `[n]`, in f32
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not fit, or `label_smoothing` is not within `0..=1`.
 ///
 /// ```
 /// use anneal_kernels::cross_entropy_rows;
@@ -38,6 +38,7 @@ pub fn cross_entropy_rows(
 ) -> Tensor<1> {
     let [n, _] = logits.dims();
     assert_shape!(targets, [n]);
+    assert_share(label_smoothing);
     if n == 0 {
         return logits.cast(DType::F32).sum_dim(1).squeeze_dim(1);
     }
@@ -51,4 +52,13 @@ pub fn cross_entropy_rows(
         }
     };
     losses.squeeze_dim(1)
+}
+
+/// # Panics
+/// If the smoothing is no share of 1.
+pub(crate) fn assert_share(label_smoothing: f64) {
+    assert!(
+        (0.0..=1.0).contains(&label_smoothing),
+        "label smoothing of {label_smoothing}: expected 0 to 1"
+    );
 }

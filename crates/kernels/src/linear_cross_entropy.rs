@@ -10,6 +10,7 @@
 
 use burn::tensor::{DType, Int, Tensor, assert_shape};
 
+use crate::cross_entropy::assert_share;
 use crate::{reference, widened};
 
 /// Logits held at a time: 2²³ of them are 32 MiB in f32.
@@ -98,10 +99,7 @@ pub fn linear_cross_entropy_rows(
     let ([n, d], [vocabulary, _]) = (hidden.dims(), weight.dims());
     assert_shape!(weight, [_, d]);
     assert_shape!(targets, [n]);
-    assert!(
-        (0.0..=1.0).contains(&label_smoothing),
-        "label smoothing of {label_smoothing}: expected 0 to 1"
-    );
+    assert_share(label_smoothing);
     if n == 0 {
         return no_rows(hidden, weight, targets);
     }

@@ -321,6 +321,13 @@ fn a_smoothing_that_is_no_share_is_refused() {
 }
 
 #[test]
+#[should_panic(expected = "label smoothing of -0.1: expected 0 to 1")]
+fn nor_is_it_for_logits_that_are_there() {
+    let case = Case::random([2, 3, 2]);
+    cross_entropy_rows(case.hidden, case.targets, -0.1);
+}
+
+#[test]
 #[should_panic(expected = "target 4 of a vocabulary of 4")]
 fn a_target_outside_of_a_trained_head_is_refused() {
     let case = Case::random([2, 3, 4]);

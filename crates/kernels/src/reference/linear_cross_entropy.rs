@@ -29,7 +29,7 @@ pub fn linear_cross_entropy(
 /// - result: `[n]`, in f32
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not fit, or `label_smoothing` is not within `0..=1`.
 pub fn linear_cross_entropy_rows(
     hidden: Tensor<2>,
     weight: Tensor<2>,
