@@ -1,7 +1,7 @@
 //! A wish to stop, from Ctrl-C, a process manager or the program itself.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -33,10 +33,47 @@ struct Shared {
 impl Drop for Shared {
     /// Nobody would see the flag any more: the next Ctrl-C must end the process.
     fn drop(&mut self) {
-        if self.listens {
+        if !self.listens {
+            return;
+        }
+        let listening = listening();
+        let again = listening
+            .as_ref()
+            .is_some_and(|l| l.held.strong_count() > 0);
+        if !again {
             self.raised.store(true, Ordering::SeqCst);
         }
     }
+}
+
+/// The flag of the handlers, which are registered once in a process and stay, and who looks at it.
+///
+/// With a flag each, that of an earlier signal would stay up, and end the process for a later one.
+struct Listening {
+    raised: Arc<AtomicBool>,
+    held: Weak<Shared>,
+}
+
+static LISTENING: Mutex<Option<Listening>> = Mutex::new(None);
+
+fn listening() -> MutexGuard<'static, Option<Listening>> {
+    LISTENING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets Ctrl-C and SIGTERM put up a flag that is down, and end the process where it is up.
+fn register() -> Result<Arc<AtomicBool>> {
+    let raised = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // The order matters: the first signal finds the flag down and puts it up, the second
+        // finds it up and does what the signal does without a handler.
+        flag::register_conditional_default(signal, raised.clone())
+            .and_then(|_| flag::register(signal, raised.clone()))
+            .map_err(|source| {
+                raised.store(true, Ordering::SeqCst);
+                TrainError::Signal { signal, source }
+            })?;
+    }
+    Ok(raised)
 }
 
 impl StopSignal {
@@ -47,25 +84,30 @@ impl StopSignal {
 
     /// A signal that Ctrl-C and SIGTERM raise; a second of them ends the process at once.
     ///
-    /// When the last clone is dropped, Ctrl-C and SIGTERM end the process again.
+    /// A process has one: while it is held, another call gives a clone of it. When the last clone is
+    /// dropped, Ctrl-C and SIGTERM end the process again.
     ///
     /// # Errors
     /// [`TrainError::Signal`] where the system refuses the handler.
     pub fn listen() -> Result<Self> {
-        let raised = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // The order matters: the first signal finds the flag down and puts it up, the second
-            // finds it up and does what the signal does without a handler.
-            flag::register_conditional_default(signal, raised.clone())
-                .and_then(|_| flag::register(signal, raised.clone()))
-                .map_err(|source| TrainError::Signal { signal, source })?;
-        }
-        Ok(Self {
-            shared: Arc::new(Shared {
-                raised,
-                listens: true,
-            }),
-        })
+        let mut listening = listening();
+        let raised = match listening.as_ref() {
+            None => register()?,
+            Some(earlier) => {
+                if let Some(shared) = earlier.held.upgrade() {
+                    return Ok(Self { shared });
+                }
+                earlier.raised.clone()
+            }
+        };
+        raised.store(false, Ordering::SeqCst);
+        let shared = Arc::new(Shared {
+            raised: raised.clone(),
+            listens: true,
+        });
+        let held = Arc::downgrade(&shared);
+        *listening = Some(Listening { raised, held });
+        Ok(Self { shared })
     }
 
     /// Asks to stop.
@@ -76,5 +118,24 @@ impl StopSignal {
     /// Whether someone asked to stop.
     pub fn is_raised(&self) -> bool {
         self.shared.raised.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_may_listen_again() {
+        let first = StopSignal::listen().unwrap();
+        let clone = StopSignal::listen().unwrap();
+        clone.raise();
+        assert!(first.is_raised());
+        drop((first, clone));
+        let second = StopSignal::listen().unwrap();
+        assert!(!second.is_raised());
+        // The flag of the first, up still, would end this process here.
+        signal_hook::low_level::raise(SIGTERM).unwrap();
+        assert!(second.is_raised());
     }
 }
