@@ -184,6 +184,7 @@ impl Scheduler {
     /// Sets what [`warmup_end`](Self::warmup_end) was when a checkpoint was written.
     pub(crate) fn resume(&mut self, warmup_end: Option<f64>) {
         self.warmup_end = warmup_end;
+        self.end = None;
     }
 }
 

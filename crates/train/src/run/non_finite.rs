@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::config::RunConfig;
 use super::{state, step};
+use crate::budget::Spent;
 use crate::checkpoint::{self, DataPosition};
 use crate::error::{Result, TrainError, rows_text};
 use crate::gradients::GradientMap;
@@ -172,6 +173,12 @@ pub(super) fn reason<M, B>(
 impl Trainer {
     /// Counts a step that changes nothing: the budget goes on. `started` is when it began.
     pub(crate) fn skip_step(&mut self, started: Duration, tokens: u64) -> StepReport {
+        // The schedule remembers when its warm-up ends, which may be here.
+        let spent = Spent {
+            time: started,
+            ..self.spent()
+        };
+        self.scheduler.factor(spent);
         self.steps += 1;
         self.tokens += tokens;
         let seconds = self.clock.elapsed().saturating_sub(started).as_secs_f64();
@@ -183,5 +190,32 @@ impl Trainer {
             learning_rate: 0.0,
             seconds,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Budget, Schedule, TrainerConfig, Warmup};
+
+    #[test]
+    fn a_warm_up_that_ends_at_a_passed_over_step_has_ended_there() {
+        let config = TrainerConfig {
+            schedule: Schedule {
+                warmup: Warmup::Steps(2),
+                ..Schedule::default()
+            },
+            budget: Budget {
+                max_steps: Some(10),
+                ..Budget::default()
+            },
+            ..TrainerConfig::default()
+        };
+        let mut trainer = Trainer::new(&config, 0).unwrap();
+        for _ in 0..4 {
+            trainer.skip_step(Duration::ZERO, 7);
+        }
+        assert_eq!((trainer.steps(), trainer.tokens()), (4, 28));
+        assert_eq!(trainer.scheduler.warmup_end(), Some(0.2));
     }
 }
