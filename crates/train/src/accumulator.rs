@@ -52,6 +52,10 @@ impl Accumulator {
         let micro_batch = self.micro_batches;
         self.micro_batches += 1;
         if loss.count == 0 {
+            if loss.sum.is_tracked() {
+                // burn keeps a graph, and all activations in it, until its backward pass.
+                drop(loss.sum.backward());
+            }
             return Ok(());
         }
         if !loss.sum.is_tracked() {
