@@ -1,7 +1,7 @@
 //! Tensors with names in and out of safetensors bytes, and the strict comparison.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use burn::tensor::{DType, TensorData};
@@ -96,14 +96,14 @@ pub(super) fn check(
     expected: impl Iterator<Item = Expected>,
     found: &BTreeMap<String, TensorData>,
 ) -> Result<()> {
-    let mut unexpected: Vec<&String> = found.keys().collect();
+    let mut unexpected: BTreeSet<&String> = found.keys().collect();
     let (mut missing, mut mismatched) = (Vec::new(), Vec::new());
     for Expected { name, shape, dtype } in expected {
         let Some(data) = found.get(&name) else {
             missing.push(format!("`{name}`"));
             continue;
         };
-        unexpected.retain(|other| **other != name);
+        unexpected.remove(&name);
         let found_shape = data.shape().to_vec();
         if found_shape != shape || data.dtype() != dtype {
             mismatched.push(format!(
