@@ -37,21 +37,20 @@ impl<R: StepRecord> RecordWriter<R> {
         Ok(Self::over(path, file))
     }
 
-    /// Continues after `step`: later lines, of steps that will be run again, are cut.
+    /// Continues after `step`: what follows its line, of steps that will be run again, is cut.
     ///
-    /// A last line without its end, which a killed process leaves, is cut too. A file that is not
-    /// there begins empty.
+    /// That is not read: a killed process leaves a line without its end, and a machine that lost its
+    /// power anything at all behind the last checkpoint. A file that is not there begins empty.
     ///
     /// # Errors
     /// [`TrainError::Io`], or [`TrainError::Json`] with the line that is no record.
     pub fn resume(path: &Path, step: u64) -> Result<Self> {
         let mut kept = 0;
         read_whole_lines(path, |record: R, length| {
-            let keep = record.step() <= step;
-            if keep {
+            if record.step() <= step {
                 kept += length;
             }
-            keep
+            record.step() < step
         })?;
         let file = File::options()
             .create(true)
@@ -122,16 +121,16 @@ fn read_whole_lines<R: StepRecord>(
     path: &Path,
     mut take: impl FnMut(R, usize) -> bool,
 ) -> Result<()> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(TrainError::io("read", path)(error)),
     };
-    for (number, line) in text.split_inclusive('\n').enumerate() {
-        if !line.ends_with('\n') {
+    for (number, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        if !line.ends_with(b"\n") {
             break;
         }
-        let record = serde_json::from_str(line).map_err(|source| TrainError::Json {
+        let record = serde_json::from_slice(line).map_err(|source| TrainError::Json {
             file: path.to_owned(),
             line: number + 1,
             source,
@@ -146,4 +145,11 @@ fn read_whole_lines<R: StepRecord>(
 /// JSON has no NaN: it is written as `null`, as pandas and JavaScript expect, and read back here.
 pub(crate) fn null_is_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+/// [`null_is_nan`] for a number that is left out where there is none.
+pub(crate) fn null_is_some_nan<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<f64>, D::Error> {
+    null_is_nan(from).map(Some)
 }

@@ -181,6 +181,13 @@ mod tests {
         MetricsWriter::resume(&path, 100).unwrap();
         assert_eq!(lines(&path).len(), 4);
         MetricsWriter::resume(&folder.path().join("new.jsonl"), 3).unwrap();
+
+        // A machine without power: what came after the last sync is anything.
+        let mut file = fs::File::options().append(true).open(&path).unwrap();
+        file.write_all(b"{\"step\":5,\xff\0\0\n\0\n").unwrap();
+        assert!(MetricsWriter::resume(&path, 5).is_err());
+        MetricsWriter::resume(&path, 4).unwrap();
+        assert_eq!(lines(&path), expected);
     }
 
     #[test]

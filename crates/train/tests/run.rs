@@ -263,6 +263,51 @@ fn a_folder_with_another_run_is_refused_and_an_empty_one_has_nothing_to_resume()
 }
 
 #[test]
+fn a_best_checkpoint_alone_is_not_taken_for_a_new_runs() {
+    let output = tempfile::tempdir().unwrap();
+    session(settings(output.path()), Some(4));
+    let checkpoints = output.path().join("checkpoints");
+    while let Some(folder) = checkpoint::latest(&checkpoints).unwrap() {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+    assert!(checkpoint::best(&checkpoints).unwrap().is_some());
+    let config = RunConfig {
+        start: Start::New,
+        ..settings(output.path())
+    };
+    let device = anneal_testkit::device();
+    let mut model = Mlp::new(1, &device.clone().autodiff());
+    let trainer = Trainer::new(&common::config(2), 5).unwrap();
+    let error = TrainingRun::new(config, trainer)
+        .run(&mut model, &loss, &mut Steps::new(&device))
+        .unwrap_err();
+    assert!(error.to_string().contains("of an earlier run"), "{error}");
+}
+
+#[test]
+fn a_validation_that_was_not_saved_is_not_written_twice() {
+    let at_the_end = |output: &Path| RunConfig {
+        validate_every: None,
+        validate_at_start: false,
+        ..settings(output)
+    };
+    let straight = tempfile::tempdir().unwrap();
+    session(at_the_end(straight.path()), None);
+    let line = std::fs::read_to_string(straight.path().join("validation.jsonl")).unwrap();
+    assert_eq!(line.lines().count(), 1);
+
+    let output = tempfile::tempdir().unwrap();
+    let (stopped, _) = session(at_the_end(output.path()), Some(STEPS));
+    assert_eq!((stopped.steps, stopped.validations.len()), (STEPS, 0));
+    // Killed behind the line and before the checkpoint that knows of it.
+    let file = output.path().join("validation.jsonl");
+    std::fs::write(&file, &line).unwrap();
+    let (resumed, _) = session(at_the_end(output.path()), None);
+    assert_eq!(resumed.validations.len(), 1);
+    assert_eq!(std::fs::read_to_string(file).unwrap(), line);
+}
+
+#[test]
 fn validations_take_no_time_of_the_budget_and_parts_are_means_per_token() {
     let output = tempfile::tempdir().unwrap();
     let device = anneal_testkit::device();

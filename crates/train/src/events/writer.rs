@@ -106,7 +106,12 @@ fn next_name(folder: &Path, now: Duration) -> Result<String> {
         };
         let mut numbers = rest.split('.').map(|part| part.parse::<u64>().ok());
         seconds = seconds.max(numbers.next().flatten().unwrap_or(0));
-        count = count.max(numbers.next().flatten().map_or(0, |number| number + 1));
+        count = count.max(
+            numbers
+                .next()
+                .flatten()
+                .map_or(0, |number| number.saturating_add(1)),
+        );
     }
     Ok(format!("{PREFIX}{seconds:010}.{count:06}.anneal"))
 }

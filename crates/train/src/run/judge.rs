@@ -39,10 +39,17 @@ impl BestValues {
 }
 
 impl Judge {
+    /// Forgets what was judged by another value: a loss is not comparable with a score.
+    pub(super) fn judge_by(&mut self, by: BestBy) {
+        if self.best.as_ref().is_some_and(|best| best.by != by) {
+            *self = Self::default();
+        }
+    }
+
     /// Whether this validation is the best so far; counts it against the patience.
     ///
     /// A later validation without the value is passed over (a costly score may come less often
-    /// than the loss); one that is not a number is no improvement.
+    /// than the loss); one that is not finite is no improvement.
     pub(super) fn judge(
         &mut self,
         config: &RunConfig,
@@ -67,7 +74,8 @@ impl Judge {
             return Ok(false);
         };
         let better = |than: Option<f64>, by: f64| match than {
-            _ if value.is_nan() => false,
+            // An infinity would be the best for ever, or be lost in the checkpoint's JSON.
+            _ if !value.is_finite() => false,
             Some(than) => value > than + by,
             None => true,
         };
@@ -125,6 +133,22 @@ mod tests {
         let (_, judge) = losses(&config, &[1.0, f64::NAN, 1.0, 2.0]);
         assert!(judge.gives_up(&config));
         assert_eq!(judge.best.map(|best| best.step), Some(0));
+        let infinite = [f64::INFINITY, f64::NEG_INFINITY, 2.0, f64::NEG_INFINITY];
+        let (best, judge) = losses(&config, &infinite);
+        assert_eq!(best, [false, false, true, false]);
+        assert_eq!((judge.reference, judge.patience_used), (Some(-2.0), 1));
+    }
+
+    #[test]
+    fn what_was_judged_by_another_value_is_forgotten() {
+        let config = RunConfig::new("x");
+        let (_, judged) = losses(&config, &[0.25, 0.5]);
+        let mut judge = judged.clone();
+        judge.judge_by(BestBy::Loss);
+        assert_eq!(judge, judged);
+        // A score of 0.125 is none the worse for a loss of 0.25.
+        judge.judge_by(BestBy::Score);
+        assert_eq!(judge, Judge::default());
     }
 
     #[test]

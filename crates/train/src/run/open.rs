@@ -54,12 +54,13 @@ impl Session {
         folder: &Path,
     ) -> Result<Self> {
         // What can be refused comes first: the files are cut once all else has been accepted.
-        let state = RunState::read(folder)?;
+        let mut state = RunState::read(folder)?;
+        state.judge.judge_by(config.best_by);
         let trained = trainer.restore(folder, model, &config.fingerprint)?;
         feed.seek(trained.data)?;
         let mut session = Self {
             metrics: MetricsWriter::resume(&config.metrics_file(), trained.step)?,
-            validations: ValidationWriter::resume(&config.validation_file(), trained.step)?,
+            validations: resume_validations(&config, &state)?,
             curves: Curves::open(&config, Some(trained.step))?,
             progress: RunProgress::new(config.progress),
             state,
@@ -95,11 +96,26 @@ impl Session {
     }
 }
 
+/// Keeps the lines of the validations that the checkpoint knows.
+///
+/// Its own step may have one more: a run that was killed after its last validation and before it
+/// saved that will validate again.
+fn resume_validations(config: &RunConfig, state: &RunState) -> Result<ValidationWriter> {
+    let file = config.validation_file();
+    match state.validations.last() {
+        Some(last) => ValidationWriter::resume(&file, last.step),
+        None => ValidationWriter::create(&file),
+    }
+}
+
 /// The checkpoint to go on from, if the settings allow what the folder has.
 fn find(config: &RunConfig) -> Result<Option<PathBuf>> {
-    let path = config.output.clone();
-    match (checkpoint::latest(&config.checkpoints())?, config.start) {
-        (Some(_), Start::New) => Err(TrainError::OutputInUse { path }),
+    let (path, root) = (config.output.clone(), config.checkpoints());
+    let newest = checkpoint::latest(&root)?;
+    // A best one alone would be taken for the new run's.
+    let in_use = newest.is_some() || checkpoint::best(&root)?.is_some();
+    match (newest, config.start) {
+        (_, Start::New) if in_use => Err(TrainError::OutputInUse { path }),
         (None, Start::Resume) if !config.metrics_file().exists() => {
             Err(TrainError::NothingToResume { path })
         }

@@ -1,9 +1,11 @@
 //! Seeds for what a micro-batch draws at random.
 
-/// The seed of one micro-batch: distinct inputs give distinct, evenly spread seeds.
+/// The seed of one micro-batch: within a run each has its own, and they are evenly spread.
 ///
-/// The finaliser of splitmix64 over the three numbers. `step` counts the steps done before this
-/// one, so that a resumed run draws what an uninterrupted one would.
+/// The finaliser of splitmix64 over `seed ⊕ 2²⁰·step ⊕ micro_batch`. `step` counts the steps done
+/// before this one, so that a resumed run draws what an uninterrupted one would. Runs whose seeds
+/// differ by less than a step's micro-batches share draws, in another order: for repetitions choose
+/// seeds that are further apart.
 ///
 /// ```
 /// use anneal_train::micro_batch_seed;

@@ -19,11 +19,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Validation {
-    /// The mean loss per token; lower is better.
+    /// The mean loss per token; lower is better. `null` in JSON where it is not finite.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "crate::lines::null_is_some_nan")]
     pub loss: Option<f64>,
     /// A score of the caller's choice, such as execution accuracy; higher is better.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "crate::lines::null_is_some_nan")]
     pub score: Option<f64>,
     /// The score's name in TensorBoard, `score` where none is given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,4 +80,29 @@ pub struct ValidationRecord {
     pub best: bool,
     /// Seconds that the validation took; the budget does not count them.
     pub seconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_that_is_not_finite_is_not_taken_for_none() {
+        let back = |validation: Validation| -> Validation {
+            let record = ValidationRecord {
+                step: 3,
+                epoch: 0.5,
+                validation,
+                best: false,
+                seconds: 0.1,
+            };
+            let text = serde_json::to_string(&record).unwrap();
+            let read: ValidationRecord = serde_json::from_str(&text).unwrap();
+            read.validation
+        };
+        let found = back(Validation::default().with_loss(f64::INFINITY));
+        assert!(found.loss.unwrap().is_nan() && found.score.is_none());
+        let scored = Validation::default().with_score("accuracy", 0.1);
+        assert_eq!(back(scored.clone()), scored);
+    }
 }
