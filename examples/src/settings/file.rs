@@ -119,7 +119,7 @@ fn distance(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
-    #[derive(Debug, Default, Deserialize)]
+    #[derive(Debug, Default, serde::Deserialize)]
     #[serde(default)]
     struct Few {
         lora_r: Option<usize>,
