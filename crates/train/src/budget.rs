@@ -118,6 +118,14 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The limit in steps, where there is no other.
+    pub(crate) fn steps_alone(&self) -> Option<u64> {
+        match (self.time, self.tokens) {
+            (None, None) => self.steps,
+            _ => None,
+        }
+    }
+
     /// The used part of the budget, in `0..=1`: the largest of `steps / max_steps`,
     /// `time / max_time` and `tokens / max_tokens`, and at most 1.
     pub fn progress(&self, spent: Spent) -> f64 {

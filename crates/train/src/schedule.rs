@@ -108,12 +108,7 @@ impl Scheduler {
         check([("min_lr_ratio", schedule.min_lr_ratio, Range::Part)])?;
         if let Warmup::Ratio(ratio) = schedule.warmup {
             check([("warmup ratio", ratio, Range::BelowOne)])?;
-            if let Limits {
-                steps: Some(steps),
-                time: None,
-                tokens: None,
-            } = limits
-            {
+            if let Some(steps) = limits.steps_alone() {
                 schedule.warmup = Warmup::Steps((steps as f64 * ratio).ceil() as u64);
             }
         }
@@ -182,9 +177,17 @@ impl Scheduler {
     }
 
     /// Sets what [`warmup_end`](Self::warmup_end) was when a checkpoint was written.
+    ///
+    /// A run may be resumed with another budget: what depends on nothing else is that budget's.
     pub(crate) fn resume(&mut self, warmup_end: Option<f64>) {
-        self.warmup_end = warmup_end;
         self.end = None;
+        self.warmup_end = match (self.schedule.warmup, self.limits.steps_alone()) {
+            (Warmup::Ratio(ratio), _) => Some(ratio),
+            (Warmup::Steps(warmup), Some(steps)) => {
+                warmup_end.map(|_| (warmup as f64 / steps as f64).min(1.0))
+            }
+            (Warmup::Steps(_), None) => warmup_end,
+        };
     }
 }
 
@@ -270,6 +273,31 @@ mod tests {
         assert_eq!(factor(50, 45, 800), 0.25);
         assert_eq!(factor(50, 45, 3500), 0.125);
         assert_eq!(factor(51, 61, 3500), 0.0);
+    }
+
+    #[test]
+    fn a_run_resumed_with_more_steps_has_their_schedule() {
+        let mut before = scheduler(Decay::Linear, Warmup::Steps(4), steps(20));
+        for (resumed_at, max_steps) in [(2, 40), (4, 40), (12, 40), (12, 15)] {
+            before.factor(at(resumed_at, 0));
+            let new = || scheduler(Decay::Linear, Warmup::Steps(4), steps(max_steps));
+            let (mut resumed, mut straight) = (new(), new());
+            resumed.resume(before.warmup_end());
+            for step in 0..=max_steps {
+                let expected = straight.factor(at(step, 0));
+                if step >= resumed_at {
+                    assert_eq!(resumed.factor(at(step, 0)), expected, "step {step}");
+                }
+            }
+        }
+        // With minutes alone the checkpoint knows.
+        let minute = Budget {
+            max_minutes: Some(1.0),
+            ..Budget::default()
+        };
+        let mut timed = scheduler(Decay::Linear, Warmup::Steps(4), minute);
+        timed.resume(Some(0.2));
+        assert_eq!(timed.factor(at(5, 36)), 1.0 - (0.6 - 0.2) / 0.8);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub struct RunConfig {
     pub validate_every: Option<u64>,
     /// Whether to validate before the first step too, false.
     pub validate_at_start: bool,
-    /// What makes a checkpoint the best.
+    /// What makes a checkpoint the best. Where a resumed run has another one, judging begins anew.
     pub best_by: BestBy,
     /// Validations without an improvement after which the run ends; none never ends it so.
     pub patience: Option<u64>,

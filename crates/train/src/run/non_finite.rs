@@ -206,7 +206,7 @@ mod tests {
                 ..Schedule::default()
             },
             budget: Budget {
-                max_steps: Some(10),
+                max_tokens: Some(100),
                 ..Budget::default()
             },
             ..TrainerConfig::default()
@@ -216,6 +216,6 @@ mod tests {
             trainer.skip_step(Duration::ZERO, 7);
         }
         assert_eq!((trainer.steps(), trainer.tokens()), (4, 28));
-        assert_eq!(trainer.scheduler.warmup_end(), Some(0.2));
+        assert_eq!(trainer.scheduler.warmup_end(), Some(0.14));
     }
 }
