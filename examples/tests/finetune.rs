@@ -291,7 +291,10 @@ fn an_evaluation_of_another_run_is_not_shown() {
     let name = "evaluation-before.json";
     std::fs::copy(measured.join(name), bare.join(name)).unwrap();
     succeed("finetune", &as_flags(&set.quick("bare", 2)));
-    let page = |folder: &Path| std::fs::read_to_string(folder.join("report.html")).unwrap();
+    let page = |folder: &Path| {
+        let path = folder.join("report.html");
+        std::fs::read_to_string(path).unwrap()
+    };
     // Questions, and the golds beside them, come from evaluations alone.
     assert!(page(&measured).contains("FROM item"));
     assert!(!page(&bare).contains("FROM item"));

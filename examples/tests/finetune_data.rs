@@ -267,7 +267,8 @@ fn questions_whose_gold_returns_nothing_are_not_asked_whatever_the_file_s_form()
     ];
     std::fs::write(&csv, rows.concat()).unwrap();
     let mut settings = over(&set, "csv", &[&csv]);
-    settings.extend([("hold_out_every", json!(2)), ("eval_questions", json!(9))]);
+    settings.insert("hold_out_every", json!(2));
+    settings.insert("eval_questions", json!(9));
     let flags = |settings: &Keys| [as_flags(settings), vec!["--json".into()]].concat();
     let report = json("finetune", &flags(&settings));
     assert_eq!(report["rows"]["held_out"], 3);

@@ -74,7 +74,9 @@ pub(super) fn check_result(
         return Ok(());
     };
     let whole = settings.adapter.is_none();
-    let holds_the_model = path.canonicalize().is_ok_and(|path| path.starts_with(&there));
+    let holds_the_model = path
+        .canonicalize()
+        .is_ok_and(|path| path.starts_with(&there));
     match whole && (holds_the_model || !resume) {
         true => in_use,
         false => Ok(()),
