@@ -8,8 +8,8 @@ use clap::Parser;
 
 /// Asks a SQLite file in plain words: a model writes the SQL, which is run within limits and can change nothing.
 ///
-/// Without a question it keeps asking for them: on a terminal with a line to edit, else one question a line of
-/// standard input.
+/// Without a question it keeps asking for them: on a terminal after a prompt, else one question a line of standard
+/// input.
 ///
 /// Exit codes: 0 where the SQL ran, 1 where it could not be run (of questions on standard input: any of them; a
 /// conversation on a terminal ends with 0), 2 for a flag, a file or a model that is no good.

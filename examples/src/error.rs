@@ -210,6 +210,14 @@ pub enum ExampleError {
         /// The folder.
         path: PathBuf,
     },
+    /// A place for a trained model that holds another one.
+    #[error(
+        "{path}: there is something already, which the trained model would replace; give another --output"
+    )]
+    ResultInUse {
+        /// The place.
+        path: PathBuf,
+    },
     /// An output folder that holds something.
     #[error("{path}: there is something already; give a new or empty folder as --output")]
     NotEmpty {

@@ -281,3 +281,21 @@ fn a_missing_context_is_read_from_the_database() {
     let message = refused("finetune", &as_flags(&settings));
     assert_contains(&message, &["bare.jsonl", "context", "--databases"]);
 }
+
+#[test]
+fn an_evaluation_of_another_run_is_not_shown() {
+    let set = Set::new();
+    succeed("finetune", &set.flags("measured", 2));
+    let [measured, bare] = ["measured", "bare"].map(|name| set.path(name));
+    std::fs::create_dir(&bare).unwrap();
+    let name = "evaluation-before.json";
+    std::fs::copy(measured.join(name), bare.join(name)).unwrap();
+    succeed("finetune", &as_flags(&set.quick("bare", 2)));
+    let page = |folder: &Path| {
+        let path = folder.join("report.html");
+        std::fs::read_to_string(path).unwrap()
+    };
+    // Questions, and the golds beside them, come from evaluations alone.
+    assert!(page(&measured).contains("FROM item"));
+    assert!(!page(&bare).contains("FROM item"));
+}

@@ -4,7 +4,7 @@
 mod common;
 
 use common::trained::{Keys, Set, as_flags};
-use common::{assert_contains, json, read_json, refused, succeed, text, write_lines};
+use common::{assert_contains, json, read_json, refused, run, succeed, text, write_lines};
 use serde_json::{Value, json};
 
 /// A row without a database, about a table of its own.
@@ -248,4 +248,61 @@ fn the_prompt_travels_with_the_adapter_and_early_stopping_ends_with_the_best() {
     let loss = |v: &Value| v["loss"].as_f64().unwrap();
     let least = validations.iter().map(loss).fold(f64::MAX, f64::min);
     assert_eq!(report["best"]["loss"].as_f64(), Some(least));
+}
+
+#[test]
+fn questions_whose_gold_returns_nothing_are_not_asked_whatever_the_file_s_form() {
+    let set = Set::new();
+    let csv = text(set.path("rows.csv"));
+    let row = |db_id: &str, number: usize, n_rows: &str| {
+        let sql = format!("SELECT a FROM t WHERE a = {number}");
+        format!("{db_id},Which {number}?,{sql},CREATE TABLE t (a NUMBER),{n_rows}\n")
+    };
+    let rows = [
+        "db_id,question,sql,context,n_rows\n".to_owned(),
+        row("first", 1, "0"),
+        row("first", 2, "3"),
+        row("first", 3, ""),
+        row("second", 4, "1"),
+    ];
+    std::fs::write(&csv, rows.concat()).unwrap();
+    let mut settings = over(&set, "csv", &[&csv]);
+    settings.insert("hold_out_every", json!(2));
+    settings.insert("eval_questions", json!(9));
+    let flags = |settings: &Keys| [as_flags(settings), vec!["--json".into()]].concat();
+    let report = json("finetune", &flags(&settings));
+    assert_eq!(report["rows"]["held_out"], 3);
+    assert_eq!(report["before"]["totals"]["judged"], 2, "{report}");
+
+    // A count that is none ends the run, or is unknown.
+    let mut wrong = bare(1);
+    wrong["n_rows"] = json!(-1);
+    let file = write_lines(set.path("wrong.jsonl"), &[wrong, bare(2)]);
+    let mut settings = over(&set, "wrong", &[&file]);
+    settings.insert("hold_out", json!(0.0));
+    let message = refused("finetune", &as_flags(&settings));
+    assert_contains(&message, &["wrong.jsonl", "line 1", "n_rows"]);
+    settings.insert("on_bad_row", json!("set-apart"));
+    let report = json("finetune", &flags(&settings));
+    assert_eq!(report["rows"]["trained"], 2);
+}
+
+#[test]
+fn each_reason_for_leaving_rows_out_is_said_with_its_count() {
+    let set = Set::new();
+    let mut rows: Vec<Value> = (0..8).map(bare).collect();
+    let columns: Vec<String> = (0..90).map(|n| format!("column_{n}")).collect();
+    let wide = format!("CREATE TABLE w ({})", columns.join(", "));
+    rows.push(json!({"question": "Wide?", "context": wide, "answer": "SELECT column_1 FROM w"}));
+    rows.push(
+        json!({"question": "?", "context": "CREATE TABLE z (a)", "answer": "SELECT b FROM z"}),
+    );
+    let file = write_lines(set.path("rows.jsonl"), &rows);
+    let mut settings = over(&set, "said", &[&file]);
+    settings.extend([("hold_out", json!(0.0)), ("check_sql", json!("true"))]);
+    let outcome = run("finetune", &as_flags(&settings));
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let said = "8 rows to learn from, 0 held out by none, 1 left out: too long (length), over 128 tokens, \
+                1 left out: unknown column (sql)";
+    assert_contains(&outcome.stderr, &[said]);
 }

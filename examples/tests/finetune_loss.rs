@@ -103,6 +103,38 @@ fn an_end_in_ordinary_letters_is_an_end_too() {
     assert!(found.contains(&Class::Keyword) && !found.contains(&Class::Operator));
 }
 
+#[test]
+fn of_an_answer_in_a_code_fence_the_query_alone_is_sql() {
+    let loaded = load(&fixture_path("gguf/tiny-llama-q4_1.gguf"), &device()).unwrap();
+    let tokenizer = loaded.tokenizer.unwrap();
+    let ends = Ends {
+        ids: &[],
+        text: "",
+    };
+    let (fence, query) = ("```sql\n", "SELECT name FROM pet WHERE age > 3");
+    let text = format!("{fence}{query}\n```");
+    let answer = tokenizer.encode(&text, false).unwrap();
+    let ids = [vec![1], answer.clone()].concat();
+    let trained = (0..ids.len()).map(|t| t > 0).collect();
+    let example = Example::new(ids, trained).unwrap();
+    let found = classes_of(&tokenizer, &example, ends).unwrap();
+    assert_eq!(found.len(), answer.len());
+    let spans = sql_spans(query);
+    for (index, class) in found.iter().enumerate() {
+        let before = tokenizer.decode(&answer[..index], false).unwrap();
+        let start = shared(&before, &text);
+        let rest = text[start..].bytes();
+        let at = start + rest.take_while(u8::is_ascii_whitespace).count();
+        let span = at.checked_sub(fence.len());
+        let span = span.and_then(|at| spans.iter().find(|span| span.range.contains(&at)));
+        let expected = span.map_or(Class::Other, |span| span.class.into());
+        assert_eq!(*class, expected, "token {index}, at {at}");
+    }
+    for class in [Class::Keyword, Class::Identifier, Class::Other] {
+        assert!(found.contains(&class), "{class:?} in {found:?}");
+    }
+}
+
 /// A model with an adapter whose B is not zero, and a packed micro-batch with all classes.
 struct Case {
     model: LlamaForCausalLM,

@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::trained::{Set, as_flags, fall, with};
-use common::{assert_contains, gguf, json, read_json, run, succeed, text};
+use common::{assert_contains, gguf, json, read_json, refused, run, snapshot, succeed, text};
 use serde_json::{Value, json};
 
 #[test]
@@ -226,4 +226,32 @@ fn lora_plus_and_other_optimisers_are_other_runs() {
 fn without(flags: &[String], flag: &str) -> Vec<String> {
     let at = flags.iter().position(|other| other == flag).unwrap();
     [&flags[..at], &flags[at + 2..]].concat()
+}
+
+#[test]
+fn a_model_that_lies_where_the_result_goes_is_not_replaced() {
+    let set = Set::new();
+    let settings = set.method("out", 2, "norms");
+    succeed("finetune", &as_flags(&settings));
+    let out = set.path("out");
+    let model = text(out.join("model"));
+    std::fs::remove_dir_all(out.join("checkpoints")).unwrap();
+    let before = snapshot(&out);
+    // It is the model to train, or the result of another run.
+    for start in [model, gguf()] {
+        let mut again = settings.clone();
+        again.insert("model", json!(start));
+        let message = refused("finetune", &as_flags(&again));
+        assert_contains(&message, &["model", "replace", "--output"]);
+        assert!(before == snapshot(&out), "a file changed");
+    }
+}
+
+#[test]
+fn a_trained_prompt_takes_positions_of_the_rows() {
+    let set = Set::new();
+    let mut settings = set.method("out", 2, "prompt-tuning");
+    settings.extend([("virtual_tokens", json!(5)), ("max_length", json!(124))]);
+    let message = refused("finetune", &as_flags(&settings));
+    assert_contains(&message, &["--max-length is 124", "at most 123"]);
 }

@@ -205,3 +205,23 @@ fn a_step_that_is_not_finite_names_its_rows_or_is_left_out() {
     let outcome = run("finetune", &as_flags(&skips));
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
 }
+
+#[test]
+fn looks_that_decide_what_is_kept_stay_the_same() {
+    let set = Set::new();
+    let settings = |steps: u64, rows: u64, best: &str| {
+        let mut settings = set.quick("looks", steps);
+        settings.extend([
+            ("validate_every", json!(2)),
+            ("validation_rows", json!(rows)),
+            ("load_best_at_end", json!(best)),
+        ]);
+        as_flags(&settings)
+    };
+    succeed("finetune", &settings(2, 3, "true"));
+    let outcome = run("finetune", &with(&settings(4, 2, "true"), &["--resume"]));
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert_contains(&outcome.stderr, &["trainer_state.json", "settings"]);
+    succeed("finetune", &with(&settings(4, 3, "true"), &["--resume"]));
+    assert_eq!(set.report("looks")["steps"], 4);
+}

@@ -9,6 +9,9 @@ use super::report::Rows;
 use super::rows::{Prepared, RunRows, write_questions};
 use crate::{ExampleError, write_whole};
 
+/// Why rows are left out that have too many tokens.
+const TOO_LONG: &str = "too long (length)";
+
 /// The rows that are not learned from: those to measure on, and those that are good for nothing.
 pub(super) fn write_rows(
     output: &Path,
@@ -33,7 +36,7 @@ pub(super) fn account(rows: &RunRows, prepared: &Prepared) -> Rows {
     }
     let too_long = report.lengths.dropped;
     if too_long > 0 {
-        left_out.insert("too long (length)".to_owned(), too_long);
+        left_out.insert(TOO_LONG.to_owned(), too_long);
     }
     Rows {
         read: rows.read,
@@ -60,9 +63,9 @@ pub(super) fn describe_rows(rows: &Rows, max_length: usize) -> String {
     );
     for (reason, count) in &rows.left_out {
         text.push_str(&format!(", {count} left out: {reason}"));
-    }
-    if rows.too_long > 0 {
-        text.push_str(&format!(", over {max_length} tokens"));
+        if reason == TOO_LONG {
+            text.push_str(&format!(", over {max_length} tokens"));
+        }
     }
     text
 }

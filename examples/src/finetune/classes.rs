@@ -1,8 +1,10 @@
 //! What each trained token is: a keyword, a name, a value, an operator, the end.
 
+use std::ops::Range;
+
 use anneal_data::Example;
 use anneal_llama::{LlamaError, TextStream, Tokenizer};
-use anneal_sql::{TokenClass, sql_spans};
+use anneal_sql::{TokenClass, clean_sql, sql_spans};
 
 use crate::settings::ClassWeights;
 
@@ -82,7 +84,8 @@ pub struct Ends<'a> {
 /// The classes of an example's targets, in their order.
 ///
 /// Each stretch of trained tokens is decoded and cut by [`sql_spans`]. A token's class is that of the span
-/// that its first byte other than white space is in; a token without one belongs to what comes next.
+/// that its first byte other than white space is in; a token without one belongs to what comes next. Of an
+/// answer with a code fence only what stands in it is SQL.
 ///
 /// # Errors
 /// What [`TextStream`] refuses.
@@ -121,7 +124,8 @@ fn of_answer(tokenizer: &Tokenizer, ids: &[u32], ends: Ends<'_>) -> Result<Vec<C
         Some(sql) if !ends.text.is_empty() => sql.len(),
         _ => text.len(),
     };
-    let spans = sql_spans(&text[..sql]);
+    let query = query_in(&text[..sql]);
+    let spans = sql_spans(&text[query.clone()]);
     let class = |start: Option<usize>| {
         // An answer's last token may be all that is left of it: white space before the end.
         let Some(start) = start.filter(|&start| start < sql || sql == text.len()) else {
@@ -129,6 +133,9 @@ fn of_answer(tokenizer: &Tokenizer, ids: &[u32], ends: Ends<'_>) -> Result<Vec<C
         };
         let rest = text.as_bytes()[start..sql].iter();
         let byte = start + rest.take_while(|byte| byte.is_ascii_whitespace()).count();
+        let Some(byte) = byte.checked_sub(query.start) else {
+            return Class::Other;
+        };
         let after = spans.partition_point(|span| span.range.end <= byte);
         match spans.get(after) {
             Some(span) if span.range.start <= byte => span.class.into(),
@@ -136,4 +143,21 @@ fn of_answer(tokenizer: &Tokenizer, ids: &[u32], ends: Ends<'_>) -> Result<Vec<C
         }
     };
     Ok(starts.into_iter().map(class).collect())
+}
+
+/// Where the SQL of an answer stands: all of it, but for a template that puts it into a code fence. Cut as SQL,
+/// the fence's marks would quote a name as long as the whole query.
+fn query_in(answer: &str) -> Range<usize> {
+    let all = 0..answer.len();
+    let Some((before, fenced)) = answer.split_once("```") else {
+        return all;
+    };
+    let sql = clean_sql(answer);
+    match fenced.find(sql) {
+        Some(at) if !sql.is_empty() => {
+            let start = before.len() + 3 + at;
+            start..start + sql.len()
+        }
+        _ => all,
+    }
 }

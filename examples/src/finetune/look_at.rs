@@ -19,6 +19,14 @@ pub(super) struct LookAt {
     pub(super) questions: Vec<Question>,
 }
 
+impl LookAt {
+    /// What is looked at: the tokens of the rows, and the questions.
+    pub(super) fn shown(&self) -> (Vec<&[u32]>, &[Question]) {
+        let tokens = self.batches.iter().map(|batch| &batch.input_ids[..]);
+        (tokens.collect(), &self.questions)
+    }
+}
+
 /// The questions of the blind test, and what is looked at before it.
 ///
 /// What decides when a run ends or which checkpoint is the best should not be what the run is judged by:

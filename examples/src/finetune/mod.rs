@@ -28,16 +28,17 @@ pub use rows::FileRows;
 pub use validate::validation_loss;
 
 use crate::run_report::write_page;
-use crate::settings::Settings;
+use crate::settings::{Adapter, Settings};
 use crate::write_json;
 use crate::{Conversation, ExampleError, device, peak_memory_bytes, resolve_model};
 use account::{account, describe_rows, write_rows};
 use asker::{Asker, Shell};
+use page::Shown;
 use planning::plan;
 use report::{class_loss_at_ends, loss_at_ends, read_metrics};
 use rows::{RowText, prepare, read_rows};
 use run::train;
-use subject::{attach_subject, save_subject};
+use subject::{attach_subject, check_result, save_subject};
 
 /// Fine-tunes by the settings; writes `adapter/` or `model/`, `checkpoints/`,
 /// `metrics.jsonl`, `validation.jsonl`, `tensorboard/`, `held_out.jsonl`,
@@ -70,8 +71,9 @@ pub fn finetune_until(
     let from = find_checkpoint(&output, resume)?;
     let mut databases = settings.data.databases.as_ref().map(Databases::new);
     let mut rows = read_rows(&settings, databases.as_mut())?;
-    let model = resolve_model(&settings.model, progress)?;
-    let loaded = anneal_llama::load(&model, &device)?;
+    let path = resolve_model(&settings.model, progress)?;
+    check_result(&settings, &path, resume)?;
+    let loaded = anneal_llama::load(&path, &device)?;
     check_length(&settings, &loaded.config)?;
     let conversation = Conversation::new(&loaded, &settings.model, "fine-tuning")?;
     let mut text = RowText::new(&settings, &conversation, databases)?;
@@ -104,14 +106,14 @@ pub fn finetune_until(
     let start = if resume { Start::Resume } else { Start::New };
     let summary = train(&asker, &mut model, &prepared, &look_at, (start, stop))?;
     let loaded = shell.with(model);
-    let result = save_subject(&settings, &loaded)?;
+    let result = save_subject(&settings, &loaded, &path)?;
     let after = match summary.ended {
         Ended::Signal => None,
         _ => asker.measure("after", &loaded.model, &questions)?,
     };
-    let comparison = match after {
-        Some(_) => compare(&asker)?,
-        None => None,
+    let comparison = match (&before, &after) {
+        (Some(_), Some(_)) => compare(&asker)?,
+        _ => None,
     };
     let metrics = read_metrics(&output.join("metrics.jsonl"))?;
     let seconds: f64 = metrics.iter().map(|step| step.seconds).sum();
@@ -143,12 +145,21 @@ pub fn finetune_until(
         settings: settings.clone(),
     };
     write_json(&output.join("report.json"), &report)?;
-    let after = match report.after {
-        Some(_) => asker.report("after")?,
-        None => None,
+    // What lies there may be another run's, where this one has not measured.
+    let measured = |when: &str, found: &Option<Measured>| match found {
+        Some(_) => asker.report(when),
+        None => Ok(None),
     };
-    let tests = [asker.report("before")?, after];
-    let page = page::page_of(&report, &metrics, tests, &rows.held_out.questions);
+    let shown = Shown {
+        metrics: &metrics,
+        tests: [
+            measured("before", &report.before)?,
+            measured("after", &report.after)?,
+        ],
+        held_out: &rows.held_out.questions,
+        looked_at: look_at.questions.len(),
+    };
+    let page = page::page_of(&report, shown);
     write_page(&page, &output.join("report.html"))?;
     Ok(report)
 }
@@ -173,18 +184,26 @@ fn find_checkpoint(output: &Path, resume: bool) -> Result<Option<PathBuf>, Examp
     }
 }
 
-/// A row may not be longer than the model has positions.
+/// A row may not be longer than the model has positions, of which a trained prompt takes its part.
 fn check_length(settings: &Settings, config: &LlamaConfig) -> Result<(), ExampleError> {
-    let limit = config.max_position_embeddings;
+    let taken = match &settings.adapter {
+        Some(Adapter::PromptTuning(config)) => config.num_virtual_tokens,
+        _ => 0,
+    };
+    let limit = config.context_length().saturating_sub(taken);
     let max_length = settings.data.max_length;
-    if max_length > limit {
-        return Err(ExampleError::Setting {
-            setting: "max-length",
-            found: max_length.to_string(),
-            expected: format!("at most {limit}, the positions of the model"),
-        });
+    if max_length <= limit {
+        return Ok(());
     }
-    Ok(())
+    let less = match taken {
+        0 => String::new(),
+        _ => format!(" without the {taken} of --virtual-tokens"),
+    };
+    Err(ExampleError::Setting {
+        setting: "max-length",
+        found: max_length.to_string(),
+        expected: format!("at most {limit}, the positions of the model{less}"),
+    })
 }
 
 /// Both blind tests side by side, if an earlier session's was of the same questions.

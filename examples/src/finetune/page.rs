@@ -12,16 +12,23 @@ use crate::run_report::{
 };
 use crate::settings::Best;
 
-/// What the page shows: the run's report, its steps, and both blind tests.
-pub(super) fn page_of(
-    report: &Report,
-    metrics: &[MetricsRecord],
-    tests: [Option<anneal_sql::Report>; 2],
-    held_out: &[Question],
-) -> RunPage {
+/// What the page shows beside the run's report.
+pub(super) struct Shown<'a> {
+    /// Its steps.
+    pub(super) metrics: &'a [MetricsRecord],
+    /// The blind tests before and after.
+    pub(super) tests: [Option<anneal_sql::Report>; 2],
+    /// The rows that were held out.
+    pub(super) held_out: &'a [Question],
+    /// Of how many questions the accuracy while training is.
+    pub(super) looked_at: usize,
+}
+
+/// The page of a run.
+pub(super) fn page_of(report: &Report, shown: Shown<'_>) -> RunPage {
     let settings = &report.settings;
     let files: Vec<&str> = settings.data.data.iter().map(String::as_str).collect();
-    let [before, after] = tests;
+    let [before, after] = shown.tests;
     RunPage {
         title: format!(
             "{} trained on {} ({})",
@@ -30,11 +37,11 @@ pub(super) fn page_of(
             settings.method.name()
         ),
         notes: notes(report),
-        steps: metrics.iter().map(step).collect(),
+        steps: shown.metrics.iter().map(step).collect(),
         validations: report
             .validations
             .iter()
-            .map(|found| validation(found, settings.course.evaluate_questions))
+            .map(|found| validation(found, shown.looked_at))
             .collect(),
         best: report.best.as_ref().map(|best| BestStep {
             step: best.step,
@@ -48,7 +55,7 @@ pub(super) fn page_of(
         evaluation: Evaluation {
             before,
             after,
-            schemas: schemas(held_out),
+            schemas: schemas(shown.held_out),
         },
         numbers: numbers(report),
         settings: serde_json::to_value(settings).unwrap_or_default(),

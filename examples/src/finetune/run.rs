@@ -113,7 +113,7 @@ fn run_config(
             OnNonFinite::Stop => NonFinite::Stop,
             OnNonFinite::Skip(at_most) => NonFinite::Skip { at_most },
         },
-        fingerprint: fingerprint(&identity(settings, prepared)?),
+        fingerprint: fingerprint(&identity(settings, prepared, look_at)?),
         seed: settings.seed,
         tensorboard: course.tensorboard,
         progress,
@@ -123,7 +123,11 @@ fn run_config(
 
 /// What must be equal for a checkpoint to continue the same run: all that
 /// decides its numbers, and not where its results go, or how long it takes.
-fn identity(settings: &Settings, prepared: &Prepared) -> Result<String, ExampleError> {
+fn identity(
+    settings: &Settings,
+    prepared: &Prepared,
+    look_at: &LookAt,
+) -> Result<String, ExampleError> {
     let s = settings;
     let optimizer = (
         &s.trainer.optimizer,
@@ -138,7 +142,11 @@ fn identity(settings: &Settings, prepared: &Prepared) -> Result<String, ExampleE
         s.data.order,
     );
     let trained = (&s.model, s.method, &s.adapter);
-    let text = serde_json::to_string(&(trained, data, optimizer, s.loss, s.seed));
+    // Where looks decide what is kept, they must stay comparable.
+    let course = &s.course;
+    let decides = course.patience.is_some() || course.load_best_at_end;
+    let looks = decides.then(|| (course.best_by, look_at.shown()));
+    let text = serde_json::to_string(&(trained, data, optimizer, s.loss, s.seed, looks));
     text.map_err(ExampleError::json(&s.output))
 }
 

@@ -1,6 +1,6 @@
 //! What is trained, put on the model and written at the end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anneal_llama::{LoadedModel, SaveOptions};
 use anneal_peft::{AdapterConfig, AttachReport, attach, save_adapter};
@@ -55,13 +55,43 @@ pub(super) fn result_folder(settings: &Settings) -> PathBuf {
     }
 }
 
-/// Writes the adapter, or the whole model in the place of an earlier session's, and how it is asked.
+/// Refuses a place for the result that holds something which the run did not write: `path` is the model that
+/// is trained, and a whole model takes the place of what is there.
+///
+/// # Errors
+/// [`ExampleError::ResultInUse`].
+pub(super) fn check_result(
+    settings: &Settings,
+    path: &Path,
+    resume: bool,
+) -> Result<(), ExampleError> {
+    let folder = result_folder(settings);
+    let in_use = Err(ExampleError::ResultInUse {
+        path: folder.clone(),
+    });
+    let Ok(there) = folder.canonicalize() else {
+        // Nothing is there.
+        return Ok(());
+    };
+    let whole = settings.adapter.is_none();
+    let holds_the_model = path
+        .canonicalize()
+        .is_ok_and(|path| path.starts_with(&there));
+    match whole && (holds_the_model || !resume) {
+        true => in_use,
+        false => Ok(()),
+    }
+}
+
+/// Writes the adapter, or the whole model in the place of an earlier session's, and how it is asked; `path` is
+/// the model that was trained.
 ///
 /// # Errors
 /// A folder that cannot be written.
 pub(super) fn save_subject(
     settings: &Settings,
     loaded: &LoadedModel,
+    path: &Path,
 ) -> Result<PathBuf, ExampleError> {
     let folder = result_folder(settings);
     if settings.adapter.is_some() {
@@ -73,7 +103,7 @@ pub(super) fn save_subject(
         std::fs::remove_dir_all(&folder).map_err(ExampleError::io(&folder))?;
     }
     // A folder's own tokenizer files go with the model; those of a GGUF file are made from it.
-    let source = settings.model.is_dir().then(|| settings.model.clone());
+    let source = path.is_dir().then(|| path.to_owned());
     let options = SaveOptions {
         source,
         ..SaveOptions::default()

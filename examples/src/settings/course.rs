@@ -18,7 +18,7 @@ given! {
         /// Held-out rows to look at [default: 64]
         validation_rows: usize,
         /// Steps between two measurements of execution accuracy while training, a multiple of --validate-every; 0
-        /// never measures [default: 0]
+        /// never measures [default: 0; with --best-by accuracy at every look]
         evaluate_every: u64,
         /// Held-out questions of such a measurement [default: 20]
         evaluate_questions: usize,
@@ -161,9 +161,12 @@ impl GivenCourse {
         if self.patience == Some(0) {
             return Err(refuse("patience", "0", "at least 1"));
         }
+        if self.checkpoint_every == Some(0) {
+            return Err(refuse("checkpoint-every", "0", "at least 1"));
+        }
         let max_skipped = self.max_skipped.unwrap_or(10);
         Ok(CourseSettings {
-            checkpoint_every: self.checkpoint_every.unwrap_or(50).max(1),
+            checkpoint_every: self.checkpoint_every.unwrap_or(50),
             keep_checkpoints: at_least_1("keep-checkpoints", self.keep_checkpoints.unwrap_or(2))?,
             validate_every,
             validation_rows: at_least_1("validation-rows", self.validation_rows.unwrap_or(64))?,

@@ -27,7 +27,7 @@ given! {
         /// Scale by alpha / sqrt(rank) instead of alpha / rank [default: false]
         #[arg(num_args = 0..=1, default_missing_value = "true")]
         use_rslora: bool,
-        /// Train the lengths of the weights' columns apart from their directions (DoRA) [default: false]
+        /// Train the lengths of the weights' rows, one for each output, apart from their directions (DoRA) [default: false]
         #[arg(num_args = 0..=1, default_missing_value = "true")]
         use_dora: bool,
         /// How the adapter begins: true (PEFT's default), false, gaussian, pissa, pissa_niter_N or olora

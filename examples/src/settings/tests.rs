@@ -212,6 +212,10 @@ fn the_course_of_a_run_must_be_possible() {
         "--validate-every is 0; expected at least 1 with --patience"
     );
     assert_eq!(
+        refused(&["--checkpoint-every", "0"]),
+        "--checkpoint-every is 0; expected at least 1"
+    );
+    assert_eq!(
         refused(&["--warmup-steps", "3", "--warmup-ratio", "0.1"]),
         "--warmup-ratio is 0.1; expected none beside --warmup-steps"
     );

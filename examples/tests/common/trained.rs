@@ -87,7 +87,12 @@ impl Set {
     pub fn method(&self, output: &str, steps: u64, method: &str) -> Keys {
         let mut settings = self.quick(output, steps);
         settings.remove("lora_dropout");
-        settings.extend([("method", json!(method)), ("batch_size", json!(24))]);
+        settings.extend([
+            ("method", json!(method)),
+            ("batch_size", json!(24)),
+            // A trained prompt takes some of the 128 positions.
+            ("max_length", json!(125)),
+        ]);
         settings
     }
 

@@ -91,8 +91,8 @@ fn clean(
     if checks == Checks::default() {
         return Ok(rows);
     }
-    let again = rows.clone();
-    let cleaned = cleaner(&checks, || again.into_iter().map(Ok))?.clean(rows);
+    let cleaner = cleaner(&checks, || rows.iter().cloned().map(Ok))?;
+    let cleaned = cleaner.clean(rows);
     left_out.extend(cleaned.set_apart);
     Ok(cleaned.rows)
 }

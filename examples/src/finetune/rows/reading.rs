@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anneal_data::{FileFingerprint, Place, Row, Rows, Sample, SetApart, Source};
+use anneal_data::{FileFingerprint, OnBadRow, Place, Row, Rows, Sample, SetApart, Source};
 use anneal_sql::{Databases, schema_text};
 use serde::Serialize;
 
@@ -60,7 +60,7 @@ pub(super) fn read(
     Ok(Read {
         files: count_by_file(&source, places)?,
         rows: kept,
-        counts: counts(&source)?,
+        counts: counts(&source, settings.on_bad_row)?,
         set_apart,
         read: rows.records_read(),
     })
@@ -101,7 +101,10 @@ fn add_schema(row: &mut Row, databases: Option<&mut Databases>) -> Result<(), Ex
 
 /// `n_rows` of every record that has it, by its place. Rows do not carry it, so files that have it are
 /// read a second time.
-fn counts(source: &Source) -> Result<HashMap<Place, u64>, ExampleError> {
+///
+/// # Errors
+/// One that is no count, unless wrong rows are set apart: such a row is good, and its count unknown.
+fn counts(source: &Source, on_bad_row: OnBadRow) -> Result<HashMap<Place, u64>, ExampleError> {
     let mut counts = HashMap::new();
     for file in source.files() {
         let records = Source::of_files(vec![file.clone()])?.records();
@@ -111,7 +114,15 @@ fn counts(source: &Source) -> Result<HashMap<Place, u64>, ExampleError> {
             if index == 0 && !record.has("n_rows") {
                 break;
             }
-            if let Some(count) = record.optional_count("n_rows")? {
+            // Every field of a table of text is text.
+            let count = match record.optional_text("n_rows") {
+                Ok(text) => text.and_then(|text| text.trim().parse().ok()),
+                Err(_) => match record.optional_count("n_rows") {
+                    Err(error) if on_bad_row == OnBadRow::Fail => return Err(error.into()),
+                    count => count.unwrap_or_default(),
+                },
+            };
+            if let Some(count) = count {
                 counts.insert(record.place, count);
             }
         }

@@ -135,7 +135,7 @@ fn by_tables(part: f64, rows: Vec<Row>) -> Result<Sides, ExampleError> {
     if keys.len() < 2 {
         return by_question(part, rows);
     }
-    grouped(GroupBy::Tables, part, rows, |row| row.clone(), "tables")
+    grouped(part, rows, None, "tables")
 }
 
 /// Rows of one schema: what is measured then is new questions, not new databases.
@@ -150,21 +150,20 @@ fn by_question(part: f64, rows: Vec<Row>) -> Result<Sides, ExampleError> {
         }
         row
     };
-    grouped(GroupBy::Tables, part, rows, question_alone, "question")
+    let alone = rows.iter().map(question_alone).collect();
+    grouped(part, rows, Some(alone), "question")
 }
 
-/// Holds out groups of rows, found by what `seen` leaves of each.
+/// Holds out groups of rows; each is of the group that its counterpart in `seen` is of, if that is given.
 fn grouped(
-    by: GroupBy,
     part: f64,
     rows: Vec<Row>,
-    seen: impl Fn(&Row) -> Row,
+    seen: Option<Vec<Row>>,
     name: &'static str,
 ) -> Result<Sides, ExampleError> {
-    let split = GroupSplit::new(by, &[("held out", part)], SPLIT_SEED);
+    let split = GroupSplit::new(GroupBy::Tables, &[("held out", part)], SPLIT_SEED);
     let split = split.map_err(anneal_data::DataError::from)?;
-    let seen: Vec<Row> = rows.iter().map(seen).collect();
-    let (sides, _) = split.assign(&seen);
+    let (sides, _) = split.assign(seen.as_deref().unwrap_or(&rows));
     let (mut train, mut held_out) = (Vec::new(), Vec::new());
     for (row, side) in rows.into_iter().zip(sides) {
         match side {
