@@ -107,10 +107,7 @@ fn an_end_in_ordinary_letters_is_an_end_too() {
 fn of_an_answer_in_a_code_fence_the_query_alone_is_sql() {
     let loaded = load(&fixture_path("gguf/tiny-llama-q4_1.gguf"), &device()).unwrap();
     let tokenizer = loaded.tokenizer.unwrap();
-    let ends = Ends {
-        ids: &[],
-        text: "",
-    };
+    let ends = Ends { ids: &[], text: "" };
     let (fence, query) = ("```sql\n", "SELECT name FROM pet WHERE age > 3");
     let text = format!("{fence}{query}\n```");
     let answer = tokenizer.encode(&text, false).unwrap();
