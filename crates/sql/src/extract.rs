@@ -148,8 +148,8 @@ fn beginning(text: &str) -> Option<usize> {
     for line in text.split_inclusive('\n') {
         let inside = line.trim_start();
         let at = line_begins + line.len() - inside.len();
-        let word = tokens(inside).next()?;
-        if is_one_of(&word, &OTHERS) && !word.is_word("create") {
+        let word = tokens(inside).next();
+        if word.is_some_and(|word| is_one_of(&word, &OTHERS) && !word.is_word("create")) {
             return None;
         }
         if begins_query(&text[at..]) {
@@ -169,8 +169,16 @@ fn beginning(text: &str) -> Option<usize> {
     None
 }
 
+/// Bytes in which a query must show its first words: marks are many, and behind each may be a quote that never ends.
+const SOON: usize = 1_000;
+
 /// `SELECT` and something, or `WITH` a name `AS`: talk begins with such words too.
 fn begins_query(text: &str) -> bool {
+    let text = &text[..text.floor_char_boundary(SOON)];
+    // Behind such a comment the query begins a line of its own.
+    if text.trim_start().starts_with("--") {
+        return false;
+    }
     let mut code = tokens(text).filter(Token::is_code);
     match code.next() {
         Some(word) if word.is_word("select") => code.next().is_some(),
@@ -185,30 +193,33 @@ fn begins_query(text: &str) -> bool {
 /// Where the talk behind a query begins, or the end of the text.
 fn ending(sql: &str) -> usize {
     let mut before: Option<Token<'_>> = None;
+    // The first semicolon, and the first empty line since the last code: what follows them decides.
+    let (mut semicolon, mut empty_line) = (None, None);
     for token in tokens(sql) {
-        let next = || tokens(&sql[token.end()..]).find(Token::is_code);
-        if token.text == ";" {
-            let statement =
-                |next: &Token<'_>| is_one_of(next, &QUERIES) || is_one_of(next, &OTHERS);
-            match next() {
-                Some(next) if statement(&next) => return sql.len(),
-                _ => return token.start,
+        if !token.is_code() {
+            if token.kind == Kind::Space && token.text.matches('\n').count() > 1 {
+                empty_line.get_or_insert(token.start);
             }
+            continue;
         }
-        let empty_line = token.kind == Kind::Space && token.text.matches('\n').count() > 1;
-        if empty_line
-            && let Some(next) = next()
-            && next.kind == Kind::Word
-            && !is_one_of(&next, &INSIDE)
+        if token.text == ";" {
+            semicolon.get_or_insert(token.start);
+            continue;
+        }
+        if let Some(semicolon) = semicolon {
+            let statement = is_one_of(&token, &QUERIES) || is_one_of(&token, &OTHERS);
+            return if statement { sql.len() } else { semicolon };
+        }
+        if let Some(empty_line) = empty_line.take()
+            && token.kind == Kind::Word
+            && !is_one_of(&token, &INSIDE)
             && before.is_some_and(|before| ends_something(&before))
         {
-            return token.start;
+            return empty_line;
         }
-        if token.is_code() {
-            before = Some(token);
-        }
+        before = Some(token);
     }
-    sql.len()
+    semicolon.unwrap_or(sql.len())
 }
 
 /// Whether a query may end with this token.
@@ -258,6 +269,10 @@ mod tests {
             ),
             ("Sure, it's this:\n\nselect a\nfrom t", "select a\nfrom t"),
             ("The query: SELECT a FROM t", "SELECT a FROM t"),
+            (
+                "Here is the query.\n\n  \nSELECT a FROM t",
+                "SELECT a FROM t",
+            ),
             ("Use `SELECT a FROM t` for that.", "SELECT a FROM t"),
             (
                 "Here:\nWITH q AS (SELECT 1)\nSELECT * FROM q",
@@ -293,6 +308,8 @@ mod tests {
         for answer in [
             "SELECT 1; DROP TABLE t",
             "SELECT 1; SELECT 2",
+            "SELECT 1;; DELETE FROM t",
+            "Talk.\n\nDELETE FROM t",
             "DROP TABLE t;\nSELECT 1",
             "Do this:\nDELETE FROM t;\nSELECT 1",
             "INSERT INTO t\nSELECT 1",
@@ -302,6 +319,24 @@ mod tests {
             "With this schema, the answer is 3.",
         ] {
             assert_eq!(clean_sql(answer), answer);
+        }
+    }
+    /// What never closes is read again from no mark and no empty line on: a megabyte takes about a second.
+    #[test]
+    fn long_answers_end_soon() {
+        let long = |piece: &str| piece.repeat(1_000_000 / piece.len());
+        for answer in [
+            long("a:["),
+            long("a `/* \n"),
+            long("[\n"),
+            format!("SELECT a{}", long("\n\n--")),
+            format!("SELECT a{}", long("\n\n--\n")),
+        ] {
+            let start = std::time::Instant::now();
+            assert!(answer.contains(clean_sql(&answer)));
+            let seconds = start.elapsed().as_secs_f64();
+            // Quadratic, each of them takes minutes.
+            assert!(seconds < 20.0, "{seconds} s: {}", &answer[..20]);
         }
     }
 }

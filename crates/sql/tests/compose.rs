@@ -130,7 +130,8 @@ fn a_rich_schema_gives_every_shape_with_several_phrasings() {
     for shape in Shape::ALL {
         assert!(counts.contains_key(shape), "{shape} never came");
         assert!(
-            starts[shape].len() >= 4 || counts[shape] < 10,
+            // In thirty draws of four phrasings, one is missing once in a thousand.
+            starts[shape].len() >= 4 || counts[shape] < 30,
             "{shape}: {:?}",
             starts[shape]
         );
@@ -253,6 +254,64 @@ fn queries_have_spiders_levels() {
         .collect();
     assert!(levels.len() > 250, "{}", levels.len());
     assert_eq!(levels.iter().collect::<HashSet<_>>().len(), 4);
+}
+
+/// Names of columns that make no noun are not said; those that can be made one are.
+#[test]
+fn names_are_made_english_or_left_alone() {
+    let (_folder, database, schema) = made(
+        "CREATE TABLE genre (g_id INTEGER PRIMARY KEY, g_name TEXT, most_popular_in TEXT, founded INT, active TEXT, length_feet INT, max_speed INT, height INT, details TEXT, pets_yn TEXT);
+         INSERT INTO genre VALUES (1, 'Rock', 'Canada', 1950, 'Y', 3, 7, 4, 'old one', 'x'), (2, 'Pop', 'Spain', 1960, 'N', 5, 9, 2, 'new one', 'z'), (3, 'Jazz', 'Canada', 1920, 'Y', 8, 2, 4, 'old two', 'x'), (4, 'Folk', 'Chile', 1800, 'N', 6, 1, 9, 'odd three', 'z')",
+    );
+    let composed = compose(&schema, &database, &options(400, 4)).unwrap();
+    check(&composed, &database);
+    assert!(composed.len() > 150, "{}", composed.len());
+    for one in &composed {
+        for odd in [
+            "g name",
+            "popular in",
+            "founded",
+            "active",
+            "length feet",
+            "maximum maximum",
+            "minimum maximum",
+            "highest height",
+            "pets",
+            "details begins",
+            "details starts",
+            "details that begins",
+            "details contains",
+            "is the details",
+        ] {
+            assert!(!one.question.contains(odd), "{}", one.question);
+        }
+    }
+    for said in ["length in feet", "maximum speed", "names of"] {
+        assert!(
+            composed.iter().any(|one| one.question.contains(said)),
+            "{said}"
+        );
+    }
+}
+
+/// What a question says of a column, it does not ask for.
+#[test]
+fn a_column_that_is_compared_is_not_asked_for() {
+    let (_folder, database, schema) = made(CONCERTS);
+    let weights = [(Shape::FilterAnd, 1), (Shape::FilterOr, 1)].into();
+    let wanted = ComposeOptions {
+        weights,
+        ..options(150, 8)
+    };
+    let composed = compose(&schema, &database, &wanted).unwrap();
+    assert!(composed.len() > 60, "{}", composed.len());
+    for one in composed {
+        let (shown, rest) = one.sql["SELECT ".len()..].split_once(" FROM ").unwrap();
+        let (_, tests) = rest.split_once(" WHERE ").unwrap();
+        for column in shown.split(", ") {
+            assert!(!tests.contains(&format!("{column} ")), "{}", one.sql);
+        }
+    }
 }
 
 /// Where two rows share the first place, nobody asks for "the one".

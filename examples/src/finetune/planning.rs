@@ -15,18 +15,6 @@ pub(super) fn plan(
     all_parameters: usize,
     prepared: &Prepared,
 ) -> Plan {
-    let mut budget = settings.trainer.budget.clone();
-    if let Some(tokens) = budget.max_tokens {
-        // As many steps as that is on average.
-        let padding = prepared.batches.padding(0);
-        let of_tokens = tokens as f64 * padding.steps as f64 / padding.tokens.max(1) as f64;
-        let of_tokens = of_tokens.ceil() as u64;
-        budget.max_steps = Some(
-            budget
-                .max_steps
-                .map_or(of_tokens, |most| most.min(of_tokens)),
-        );
-    }
     Plan::new(PlanInput {
         config: &loaded.config,
         weight_bytes: size_of::<f32>(),
@@ -37,7 +25,7 @@ pub(super) fn plan(
             None => false,
         },
         batches: &prepared.batches,
-        budget: &budget,
+        budget: &settings.trainer.budget,
         checkpoints: settings.course.keep_checkpoints + 1,
         output: &settings.output,
     })

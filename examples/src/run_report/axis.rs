@@ -16,9 +16,13 @@ impl Axis {
     /// From 0, or from below it, to a round number over the largest value.
     pub(super) fn from_zero(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values).unwrap_or((0.0, 1.0));
-        let flat = high <= 0.0 && low >= 0.0;
-        let high = if flat { 1.0 } else { high.max(0.0) };
-        Self::linear(low.min(0.0), high, true, 0.0)
+        // So small that the steps between marks would be 0.
+        let flat = high < 1e-300 && low > -1e-300;
+        let (low, high) = match flat {
+            true => (0.0, 1.0),
+            false => (low.min(0.0), high.max(0.0)),
+        };
+        Self::linear(low, high, true, 0.0)
     }
 
     /// Of steps: exactly from the first to the last, with marks at whole numbers.
@@ -31,7 +35,8 @@ impl Axis {
     /// Powers of ten around positive values, for those that span orders of magnitude.
     pub(super) fn logarithmic(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values.filter(|&value| value > 0.0)).unwrap_or((1.0, 10.0));
-        let first = low.log10().floor() as i32;
+        // No lower: below, a power of ten is 0.
+        let first = (low.log10().floor() as i32).max(-300);
         let last = (high.log10().ceil() as i32).max(first + 1);
         let every = ((last - first) / 5).max(1) as usize;
         Self {
@@ -145,6 +150,11 @@ mod tests {
         assert_eq!(Axis::steps([5.0].into_iter()).place(5.0), 0.0);
         assert_eq!(Axis::from_zero([0.0, 0.0].into_iter()).place(0.5), 0.5);
         assert!(names(&Axis::from_zero(std::iter::empty())).len() > 2);
+        // The smallest number there is: neither marks without end nor a place that is no number.
+        let least = f64::from_bits(1);
+        assert_eq!(names(&Axis::from_zero([least].into_iter())).len(), 6);
+        let place = Axis::logarithmic([least, 1.0].into_iter()).place(least);
+        assert_eq!(place, 0.0);
     }
 
     #[test]

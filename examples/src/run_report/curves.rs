@@ -206,16 +206,20 @@ fn norms(run: &RunPage) -> Figure {
 fn classes(run: &RunPage) -> Figure {
     let mut names: Vec<&str> = Vec::new();
     let mut rows: BTreeMap<&str, Vec<(f64, [f64; 2])>> = BTreeMap::new();
-    for step in &run.steps {
+    // A step without a token of the class counts as a step all the same: the mean is over steps.
+    let none: Vec<_> = run
+        .steps
+        .iter()
+        .map(|step| (step.step as f64, [0.0; 2]))
+        .collect();
+    for (at, step) in run.steps.iter().enumerate() {
         for class in step.classes.iter().filter(|class| class.tokens > 0) {
             let tokens = class.tokens as f64;
-            let row = (step.step as f64, [class.loss * tokens, tokens]);
-            rows.entry(&class.name)
-                .or_insert_with(|| {
-                    names.push(&class.name);
-                    Vec::new()
-                })
-                .push(row);
+            let rows = rows.entry(&class.name).or_insert_with(|| {
+                names.push(&class.name);
+                none.clone()
+            });
+            rows[at].1 = [class.loss * tokens, tokens];
         }
     }
     let span = span(run.steps.len());

@@ -302,7 +302,7 @@ fn having(pen: &mut Pen<'_>) -> Option<Draft> {
     let table = pen.table()?;
     let column = pen.column(table, groups(table))?;
     let name = &column.sql;
-    let start = format!("SELECT {name} FROM {} GROUP BY {name} HAVING ", table.sql);
+    let every = format!("SELECT {name} FROM {} GROUP BY {name}", table.sql);
     if pen.random.percent(30) {
         let of = pen.column(table, |of| {
             measured(of) && of.distinct > 1 && !std::ptr::eq(of, column)
@@ -331,14 +331,12 @@ fn having(pen: &mut Pen<'_>) -> Option<Draft> {
                 ("x", &value),
             ],
         );
-        return Some(Draft::new(
-            question,
-            format!(
-                "{start}AVG({}) {} {value}",
-                of.sql,
-                if above { ">" } else { "<" }
-            ),
-        ));
+        let sql = format!(
+            "{every} HAVING AVG({}) {} {value}",
+            of.sql,
+            if above { ">" } else { "<" }
+        );
+        return Some(Draft::new(question, sql).differs(every));
     }
     let (_, times) = *pen.random.one(&column.values)?;
     let (words, test) = enough(pen, times)?;
@@ -357,5 +355,5 @@ fn having(pen: &mut Pen<'_>) -> Option<Draft> {
             ("t", &table.noun.many),
         ],
     );
-    Some(Draft::new(question, format!("{start}COUNT(*) {test}")))
+    Some(Draft::new(question, format!("{every} HAVING COUNT(*) {test}")).differs(every))
 }

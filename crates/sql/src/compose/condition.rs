@@ -1,6 +1,6 @@
 //! Conditions on a column, as SQL and in words.
 
-use super::pen::{Pen, an, is, literal, who};
+use super::pen::{Pen, an, is, is_plural, literal, who};
 use super::world::{ColumnFacts, Kind, TableFacts};
 use crate::Value;
 
@@ -132,10 +132,12 @@ impl<'a> Pen<'a> {
         } else {
             format!("{} of {said}", an(&property))
         };
-        let says = self.say(
-            &["{v} {x}", "{v} {x}", "{v} equal to {x}"],
-            &[("v", verb), ("x", &said)],
-        );
+        // A text is another one or not; equal are numbers.
+        let templates: &[&str] = match text {
+            true => &["{v} {x}"],
+            false => &["{v} {x}", "{v} {x}", "{v} equal to {x}"],
+        };
+        let says = self.say(templates, &[("v", verb), ("x", &said)]);
         Some(Condition {
             column,
             test: format!("= {}", literal(value)),
@@ -341,6 +343,10 @@ impl<'a> Pen<'a> {
         };
         let quoted = format!("\"{piece}\"");
         let said = self.say(says, &[("x", &quoted)]);
+        let said = match is_plural(&property) {
+            true => of_many(&said),
+            false => said,
+        };
         let with = format!("{} that {said}", an(&property));
         // Letters count in their case only if it makes no difference.
         let twin = Some(format!("{{c}} GLOB '{}'", pattern.replace('%', "*")));
@@ -389,6 +395,16 @@ impl<'a> Pen<'a> {
             twin: None,
         })
     }
+}
+
+/// `begin with "A"` for `begins with "A"`.
+fn of_many(said: &str) -> String {
+    let (verb, rest) = said.split_once(' ').unwrap_or((said, ""));
+    let verb = match verb {
+        "has" => "have",
+        verb => verb.strip_suffix('s').unwrap_or(verb),
+    };
+    format!("{verb} {rest}")
 }
 
 fn sorted(one: &Value, two: &Value) -> bool {

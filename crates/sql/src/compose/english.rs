@@ -43,7 +43,8 @@ const SHORT: &[(&str, &str)] = &[
 ];
 
 /// Plurals that no rule gives.
-const IRREGULAR: [(&str, &str); 24] = [
+const IRREGULAR: [(&str, &str); 28] = [
+    ("aircraft", "aircraft"),
     ("analysis", "analyses"),
     ("bus", "buses"),
     ("campus", "campuses"),
@@ -55,15 +56,18 @@ const IRREGULAR: [(&str, &str); 24] = [
     ("faculty", "faculty"),
     ("fish", "fish"),
     ("foot", "feet"),
+    ("furniture", "furniture"),
     ("information", "information"),
     ("leaf", "leaves"),
     ("man", "men"),
     ("medium", "media"),
+    ("money", "money"),
     ("movie", "movies"),
     ("mouse", "mice"),
     ("person", "people"),
     ("series", "series"),
     ("shelf", "shelves"),
+    ("software", "software"),
     ("species", "species"),
     ("staff", "staff"),
     ("status", "statuses"),
@@ -124,17 +128,48 @@ pub(super) fn words(name: &str) -> Vec<String> {
     {
         words.insert(1, "of".to_owned());
     }
+    // `Length_feet`.
+    const UNITS: [&str; 15] = [
+        "billion", "dollars", "euros", "feet", "gb", "kb", "kg", "km", "knots", "lbs", "mb",
+        "meters", "miles", "million", "usd",
+    ];
+    if let [.., before, last] = &words[..]
+        && UNITS.contains(&last.as_str())
+        && !AFTER.contains(&before.as_str())
+        && !["number", "square", "total"].contains(&before.as_str())
+    {
+        let unit = match last.as_str() {
+            "billion" => "billions",
+            "million" => "millions",
+            unit => unit,
+        };
+        let unit = unit.to_owned();
+        words.pop();
+        words.extend(["in".to_owned(), unit]);
+    }
     words
+}
+
+/// Whether the phrase is no noun, and so cannot be asked about: `located in`, `founded`.
+pub(super) fn is_no_noun(phrase: &str) -> bool {
+    let last = phrase.rsplit(' ').next().unwrap_or("");
+    let participle =
+        last == phrase && last.len() > 4 && last.ends_with("ed") && !last.ends_with("eed");
+    participle || (last != phrase && AFTER.contains(&last))
 }
 
 /// A phrase in other words, where its own make no noun: `directed by`.
 pub(super) fn noun_for(phrase: &str) -> &str {
-    const NOUNS: [(&str, &str); 6] = [
+    const NOUNS: [(&str, &str); 10] = [
         ("built by", "builder"),
         ("created by", "creator"),
+        ("date from", "start date"),
+        ("date to", "end date"),
         ("directed by", "director"),
+        ("how to get there", "way to get there"),
         ("produced by", "producer"),
         ("published by", "publisher"),
+        ("reports to", "superior"),
         ("written by", "writer"),
     ];
     NOUNS
@@ -171,7 +206,10 @@ fn at_head(phrase: &str, change: impl Fn(&str) -> String) -> String {
 pub(super) fn plural(phrase: &str) -> String {
     at_head(phrase, |word| {
         let vowel = |c: Option<char>| c.is_some_and(|c| "aeiou".contains(c));
-        if let Some((_, many)) = IRREGULAR.iter().find(|(one, _)| *one == word) {
+        if let Some((_, many)) = IRREGULAR
+            .iter()
+            .find(|(one, many)| *one == word || *many == word)
+        {
             (*many).to_owned()
         } else if !word.ends_with(|c: char| c.is_ascii_alphabetic()) {
             word.to_owned()
@@ -252,17 +290,20 @@ pub(super) fn possessive(phrase: &str) -> String {
 /// Whether rows of this name are people, whom a sentence calls `who`.
 pub(super) fn is_person(noun: &str) -> bool {
     const PEOPLE: &str = " captain chef child client coach dentist faculty friend guest man member nurse participant passenger patient \
-people person pilot poet president staff student tenant woman candidate gymnast resident applicant guardian parent citizen ";
-    const THINGS: &str = " beer brewer broadcaster career carrier center chapter character cluster color computer container corridor \
+people person pilot poet president staff student tenant woman candidate gymnast resident applicant parent citizen employee athlete \
+actress delegate pupil trainee referee attendee nominee relative ";
+    const THINGS: &str = " accelerator beer browser brewer broadcaster career carrier center chapter character cluster color computer container corridor \
 counter crater dinner distributor door elevator employer error factor filter flavor floor flower folder harbor header \
 indicator layer letter list manufacturer master matter meter mirror monitor motor newspaper number offer order other paper \
 parameter pier playlist poster power printer processor publisher quarter reactor register retailer river router sector semester sensor \
-server sponsor sticker summer supplier theater tier tower tracker tractor trailer transfer vector vendor voucher water winter cover checklist ";
+server sponsor sticker summer supplier theater tier tower tracker tractor trailer transfer vector vendor voucher water weather winter cover checklist meridian disaster ";
     let head = &noun[..head_end(noun)];
     let last = head.rsplit(' ').next().unwrap_or(head);
     let listed = |words: &str| words.contains(&format!(" {last} "));
-    // `singer`, `doctor`, `artist`.
-    let doer = ["er", "or", "ist"].iter().any(|end| last.ends_with(end));
+    // `singer`, `doctor`, `artist`, `technician`.
+    let doer = ["er", "or", "ist", "ian"]
+        .iter()
+        .any(|end| last.ends_with(end));
     listed(PEOPLE) || (doer && !listed(THINGS))
 }
 
@@ -289,11 +330,31 @@ mod tests {
             ("SCHOOL_ID", "school id"),
             ("LName", "last name"),
             ("Num_Employees", "number of employees"),
+            ("Length_feet", "length in feet"),
+            ("Sales_billion", "sales in billions"),
+            ("price_in_dollars", "price in dollars"),
             ("%_Change", "% change"),
             ("größe", "größe"),
             ("__", ""),
         ] {
             assert_eq!(words(name).join(" "), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_noun_is_told() {
+        for phrase in ["most popular in", "founded", "moved to"] {
+            assert!(is_no_noun(phrase), "{phrase}");
+        }
+        for phrase in [
+            "speed",
+            "bed",
+            "in",
+            "money requested",
+            "singer in concert",
+            "name",
+        ] {
+            assert!(!is_no_noun(phrase), "{phrase}");
         }
     }
 
@@ -314,6 +375,7 @@ mod tests {
             ("course", "courses"),
             ("campus", "campuses"),
             ("movie", "movies"),
+            ("aircraft", "aircraft"),
         ] {
             assert_eq!(plural(one), many);
             assert_eq!(singular(many), one);
@@ -330,6 +392,8 @@ mod tests {
             "member of club",
             "artist",
             "student",
+            "technician",
+            "employee",
         ] {
             assert!(is_person(person), "{person}");
         }

@@ -118,8 +118,17 @@ fn both(pen: &mut Pen<'_>, ordered: bool) -> Option<Draft> {
     Some(Draft::new(question, sorted).same(up).same(back))
 }
 
+/// `for whom` of people, `for which` of other rows.
+fn for_which(table: &TableFacts) -> &'static str {
+    match is_person(&table.noun.one) {
+        true => "for whom",
+        false => "for which",
+    }
+}
+
 /// What is said of a child whose parent fulfils a condition.
 fn parent_clause(pen: &mut Pen<'_>, link: &Link, condition: &Condition<'_>) -> String {
+    let whom = for_which(&pen.world.tables[link.child]);
     let owner = possessive(&link.role);
     let parts = [
         ("o", owner.as_str()),
@@ -128,6 +137,7 @@ fn parent_clause(pen: &mut Pen<'_>, link: &Link, condition: &Condition<'_>) -> S
         ("p", &condition.property),
         ("s", &condition.says),
         ("w", &condition.with),
+        ("for", whom),
     ];
     let parts: Vec<(&str, &str)> = parts
         .iter()
@@ -136,7 +146,7 @@ fn parent_clause(pen: &mut Pen<'_>, link: &Link, condition: &Condition<'_>) -> S
     let all: &[&str] = &[
         "whose {r} has {w}",
         "whose {o} {p} {s}",
-        "for which the {p} of the {r} {s}",
+        "{for} the {p} of the {r} {s}",
         "of {rs} whose {p} {s}",
         "of {rs} with {w}",
     ];
@@ -243,7 +253,7 @@ fn chain(pen: &mut Pen<'_>) -> Option<Draft> {
         &[
             "whose {m} {l} has {w}",
             "whose {r} has {al} with {w}",
-            "for which the {p} of the {m} {l} {s}",
+            "{for} the {p} of the {m} {l} {s}",
             "whose {r} belongs to {al} with {w}",
         ],
         &[
@@ -254,6 +264,7 @@ fn chain(pen: &mut Pen<'_>) -> Option<Draft> {
             ("w", &condition.with),
             ("p", &condition.property),
             ("s", &condition.says),
+            ("for", for_which(child)),
         ],
     );
     let of = pen.those(child, &clause);
@@ -412,13 +423,13 @@ fn top(pen: &mut Pen<'_>) -> Option<Draft> {
     let templates: &[&str] = match most {
         true => &[
             "What is the {l} of the {p} with the most {c}?",
-            "Find the {l} of the {p} that has the most {c}.",
+            "Find the {l} of the {p} {h} has the most {c}.",
             "Which {p} has the largest number of {c}? Give the {l}.",
             "Show the {l} of the {p} with the highest number of {c}.",
         ],
         false => &[
             "What is the {l} of the {p} with the fewest {c}?",
-            "Find the {l} of the {p} that has the fewest {c}.",
+            "Find the {l} of the {p} {h} has the fewest {c}.",
             "Which {p} has the smallest number of {c}? Give the {l}.",
             "Show the {l} of the {p} with the lowest number of {c}.",
         ],
@@ -429,6 +440,7 @@ fn top(pen: &mut Pen<'_>) -> Option<Draft> {
             ("p", &parent.noun.one),
             ("l", &label.noun.one),
             ("c", &child.noun.many),
+            ("h", who(parent)),
         ],
     );
     let (name, way, function) = (
@@ -469,9 +481,6 @@ fn having(pen: &mut Pen<'_>) -> Option<Draft> {
             ("h", who(parent)),
         ],
     );
-    let name = &label.sql;
-    Some(Draft::new(
-        question,
-        format!("SELECT t1.{name} FROM {from} GROUP BY t1.{name} HAVING COUNT(*) {test}"),
-    ))
+    let start = format!("SELECT t1.{0} FROM {from} GROUP BY t1.{0}", label.sql);
+    Some(Draft::new(question, format!("{start} HAVING COUNT(*) {test}")).differs(start))
 }

@@ -97,7 +97,7 @@ pub enum ComposeError {
 /// followed only if all of its values have exactly one row. Texts are not summed, keys and flags are not compared.
 ///
 /// The same schema, contents and options give the same questions. Fewer than asked for come where a database
-/// is too small: after 60 shapes in a row without a new question, ten tries each, it ends.
+/// is too small: after 200 shapes in a row without a new question, ten tries or more each, it ends.
 ///
 /// Names become words: `Song_release_year` is a song release year, `singer_name` of the table `singer` is its name. What is
 /// not English in a schema stays so; a [`Lexicon`] helps.
@@ -163,7 +163,7 @@ pub fn compose(
         failed += 1;
         let shape = drawn(&mut pen.random, &weights);
         // Several tries for one shape, or those with much to check would be rare.
-        for _ in 0..TRIES {
+        for _ in 0..tries(shape) {
             let Some(draft) = write(&mut pen, shape) else {
                 continue;
             };
@@ -189,11 +189,19 @@ pub fn compose(
     Ok(composed)
 }
 
-/// Shapes in a row without a new question, after which there is nothing left to ask.
-const MAX_FAILURES: usize = 60;
+/// Shapes in a row without a new question, after which there is nothing left to ask: of a table with one column and
+/// one row, one draw in twenty is a shape that it has.
+const MAX_FAILURES: usize = 200;
 
-/// Tries to draw what a shape needs.
-const TRIES: usize = 10;
+/// Tries to draw what a shape needs. Of two conditions or queries in one, most pairs have nothing in common, or one in the other.
+fn tries(shape: Shape) -> usize {
+    match shape {
+        Shape::Intersect => 120,
+        Shape::Union | Shape::Except => 60,
+        Shape::FilterAnd | Shape::FilterOr => 30,
+        _ => 10,
+    }
+}
 
 fn drawn(random: &mut Random, weights: &[(Shape, u32)]) -> Shape {
     let total: usize = weights.iter().map(|(_, weight)| *weight as usize).sum();

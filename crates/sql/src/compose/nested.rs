@@ -203,7 +203,7 @@ fn sets(pen: &mut Pen<'_>, shape: Shape) -> Option<Draft> {
                 "What are the different {c} of {t} {a} or {b}?",
                 "List the distinct {c} of the {t} {a} together with those of the {t} {b}, without repetition.",
                 "Show the different {c} of all {t} {a} or {b}.",
-                "Find the distinct {c} of {t} that belong to {t} {a} or to {t} {b}.",
+                "Find the distinct {c} that occur among {t} {a} or among {t} {b}.",
             ],
             "UNION",
         ),
@@ -211,15 +211,15 @@ fn sets(pen: &mut Pen<'_>, shape: Shape) -> Option<Draft> {
             &[
                 "Which {c} are shared by {t} {a} and {t} {b}?",
                 "Show the {c} that occur both among {t} {a} and among {t} {b}.",
-                "What are the {c} of both {t} {a} and {t} {b}?",
+                "Which {c} occur among {t} {a} as well as among {t} {b}?",
                 "Find the {c} that some {t} {a} and some {t} {b} have in common.",
             ],
             "INTERSECT",
         ),
         _ => (
             &[
-                "Which {c} do {t} {a} have, but no {t} {b}?",
-                "Show the different {c} of {t} {a}, leaving out every {1} of {t} {b}.",
+                "Which {c} are found among {t} {a}, but not among {t} {b}?",
+                "Show the different {c} of {t} {a}, leaving out those of {t} {b}.",
                 "What are the different {c} of {t} {a} that no {t} {b} have?",
                 "Find the {c} that occur among {t} {a} but not among {t} {b}.",
             ],
@@ -230,15 +230,25 @@ fn sets(pen: &mut Pen<'_>, shape: Shape) -> Option<Draft> {
         templates,
         &[
             ("c", &column.noun.many),
-            ("1", &column.noun.one),
             ("t", &table.noun.many),
             ("a", &a),
             ("b", &b),
         ],
     );
     let start = format!("SELECT {} FROM {} WHERE ", column.sql, table.sql);
+    let same_column = std::ptr::eq(one.column, two.column);
     let (one, two) = (one.sql(""), two.sql(""));
-    let draft = Draft::new(question, format!("{start}{one} {operator} {start}{two}"));
+    let mut draft = Draft::new(question, format!("{start}{one} {operator} {start}{two}"));
+    // `Below 23 or above 20` would be everyone.
+    if shape == Shape::Union && same_column {
+        draft = draft.differs(format!("{start}1 UNION {start}1"));
+    }
+    // One row that fulfils both is what AND is for.
+    if shape == Shape::Intersect {
+        draft = draft.differs(format!(
+            "{start}{one} AND {two} UNION {start}{one} AND {two}"
+        ));
+    }
     // Both sides must matter: each alone, sorted and without repetition as a set operation leaves it, gives other rows.
     let alone = |side: &str| format!("{start}{side} UNION {start}{side}");
     Some(draft.differs(alone(&one)).differs(alone(&two)))

@@ -53,7 +53,7 @@ shapes! {
     /// The same with a list of values.
     FilterIn "filter_in" 2,
     /// Two conditions, both of which hold.
-    FilterAnd "filter_and" 3,
+    FilterAnd "filter_and" 4,
     /// Two conditions, one of which holds.
     FilterOr "filter_or" 3,
     /// Rows with or without a value.
@@ -111,7 +111,7 @@ shapes! {
     /// What one or another query gives.
     Union "union" 2,
     /// What two queries both give.
-    Intersect "intersect" 3,
+    Intersect "intersect" 4,
     /// What one query gives and another one does not.
     Except "except" 3,
 }

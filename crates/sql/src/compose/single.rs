@@ -1,8 +1,8 @@
 //! Questions about the rows of one table.
 
 use super::Shape;
-use super::condition::Test;
-use super::pen::{Draft, Pen, an, who};
+use super::condition::{Condition, Test};
+use super::pen::{Draft, Pen, an, is, who};
 use super::world::{ColumnFacts, Kind, TableFacts};
 
 /// `a, b`, each after `alias`.
@@ -46,14 +46,18 @@ fn project(pen: &mut Pen<'_>, shape: Shape) -> Option<Draft> {
     let question = match pen.random.percent(30) {
         true => {
             let c = super::english::enumerate(&names, "and");
+            let verb = match &names[..] {
+                [one] => is(one),
+                _ => "are",
+            };
             pen.say(
                 &[
-                    "What is the {c} of each {t}?",
+                    "What {v} the {c} of each {t}?",
                     "Show the {c} of every {t}.",
                     "For each {t}, list the {c}.",
                     "Give the {c} of each {t}.",
                 ],
-                &[("c", &c), ("t", &table.noun.one)],
+                &[("c", &c), ("t", &table.noun.one), ("v", verb)],
             )
         }
         false => {
@@ -124,6 +128,15 @@ fn filter_two(pen: &mut Pen<'_>, both: bool) -> Option<Draft> {
     let one = pen.condition(table, Test::Compare, &[])?;
     let two = pen.condition(table, Test::Compare, &[one.column])?;
     let columns = pen.one_or_two(table)?;
+    // What the question says of a column, it does not ask for.
+    let asked = |condition: &Condition<'_>| {
+        columns
+            .iter()
+            .any(|column| std::ptr::eq(*column, condition.column))
+    };
+    if asked(&one) || asked(&two) {
+        return None;
+    }
     let (word, operator) = if both { ("and", "AND") } else { ("or", "OR") };
     let clause = match pen.random.below(3) {
         0 => format!("with {} {word} {}", one.with, two.with),
@@ -163,22 +176,24 @@ fn filter_null(pen: &mut Pen<'_>) -> Option<Draft> {
         true => &[
             "whose {c} is missing",
             "whose {c} is unknown",
-            "without a known {c}",
+            "without {k}",
             "{h} have no {c} recorded",
             "whose {c} is not given",
         ],
         false => &[
             "whose {c} is known",
-            "with a known {c}",
+            "with {k}",
             "{h} have {a} recorded",
             "whose {c} is not missing",
         ],
     };
-    let known = an(&column.noun.one);
-    let clause = pen.say(
-        clauses,
-        &[("c", &column.noun.one), ("a", &known), ("h", who(table))],
-    );
+    let parts = [
+        ("c", column.noun.one.as_str()),
+        ("a", &an(&column.noun.one)),
+        ("k", &an(&format!("known {}", column.noun.one))),
+        ("h", who(table)),
+    ];
+    let clause = pen.say(clauses, &parts);
     let of = pen.those(table, &clause);
     let question = pen.list(&[shown], &of);
     let test = if null { "IS NULL" } else { "IS NOT NULL" };
@@ -299,11 +314,22 @@ pub(super) fn with_ties(
 pub(super) fn extreme(pen: &mut Pen<'_>, column: &ColumnFacts, high: bool) -> String {
     let words: &[&str] = match (column.kind, high) {
         (Kind::Year | Kind::Date, true) => &["latest", "most recent"],
-        (Kind::Year | Kind::Date, false) => &["earliest", "earliest", "oldest"],
+        (Kind::Year | Kind::Date, false) => &["earliest"],
         (_, true) => &["highest", "largest", "greatest", "maximum"],
         (_, false) => &["lowest", "smallest", "lowest", "minimum"],
     };
-    format!("{} {}", pen.one(words), column.noun.one)
+    // Not `the maximum maximum speed`, `the highest height`.
+    let words: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|word| match *word {
+            "highest" | "lowest" => !column.noun.one.ends_with("height"),
+            "maximum" | "minimum" => !measures(&column.noun.one),
+            "largest" | "smallest" => column.noun.one != "age",
+            _ => true,
+        })
+        .collect();
+    format!("{} {}", pen.one(&words), column.noun.one)
 }
 
 /// `oldest` for the highest age; of columns that one adjective names.
@@ -333,17 +359,14 @@ fn top(pen: &mut Pen<'_>) -> Option<Draft> {
         .collect();
     let c = super::english::enumerate(&names, "and");
     let most = extreme(pen, key, high);
-    let verb = if columns.len() > 1 {
-        "are"
-    } else {
-        super::pen::is(&c)
-    };
+    let verb = if columns.len() > 1 { "are" } else { is(&c) };
     let parts = [
         ("c", c.as_str()),
         ("t", &table.noun.one),
         ("m", &most),
         ("v", verb),
         ("a", adjective(key, high).unwrap_or("")),
+        ("h", who(table)),
     ];
     let question = match adjective(key, high).is_some() && pen.random.percent(60) {
         true => pen.say(
@@ -358,7 +381,7 @@ fn top(pen: &mut Pen<'_>) -> Option<Draft> {
         false => pen.say(
             &[
                 "What {v} the {c} of the {t} with the {m}?",
-                "Find the {c} of the {t} that has the {m}.",
+                "Find the {c} of the {t} {h} has the {m}.",
                 "Which {t} has the {m}? Give the {c}.",
                 "Show the {c} of the {t} with the {m}.",
                 "Return the {c} of the {t} having the {m}.",
@@ -400,11 +423,12 @@ fn top_several(pen: &mut Pen<'_>) -> Option<Draft> {
         ("t", &table.noun.many),
         ("m", &most),
         ("n", &n),
+        ("h", who(table)),
     ];
     let question = pen.say(
         &[
             "What are the {c} of the {n} {t} with the {m}?",
-            "List the {c} of the {n} {t} that have the {m}.",
+            "List the {c} of the {n} {t} {h} have the {m}.",
             "Show the {c} of the {n} {t} with the {m}.",
             "Find the {c} of the {n} {t} having the {m}.",
         ],
@@ -429,17 +453,16 @@ fn top_several(pen: &mut Pen<'_>) -> Option<Draft> {
 
 /// A column that an aggregate makes sense of, its name not one already.
 pub(super) fn measured(column: &ColumnFacts) -> bool {
-    let taken = [
-        "average",
-        "total",
-        "minimum",
-        "maximum",
-        "mean",
-        "rank",
-        "latitude",
-        "longitude",
-    ];
-    column.kind == Kind::Number && !column.noun.one.split(' ').any(|word| taken.contains(&word))
+    let place = |word| ["rank", "latitude", "longitude"].contains(&word);
+    column.kind == Kind::Number
+        && !measures(&column.noun.one)
+        && !column.noun.one.split(' ').any(place)
+}
+
+/// Whether a name says that its values are aggregates.
+fn measures(noun: &str) -> bool {
+    let words = ["average", "total", "minimum", "maximum", "mean"];
+    noun.split(' ').any(|word| words.contains(&word))
 }
 
 /// Rows of `table` that a condition keeps, with the condition as SQL.

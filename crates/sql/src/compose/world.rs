@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::english::{noun_for, plural, singular, words};
+use super::english::{is_no_noun, noun_for, plural, singular, words};
 use super::lexicon::{Lexicon, Noun};
 use super::links::{Link, links};
 use crate::schema::quote;
@@ -138,6 +138,9 @@ fn table_facts(
     let columns = table.columns.iter().zip(nouns).map(|(column, noun)| {
         let key = is_key(schema, table, column);
         let mut facts = column_facts(&sql, column, noun, rows, key, database, budget);
+        if is_no_noun(&facts.noun.one) && lexicon.of_column(&table.name, &column.name).is_none() {
+            facts.kind = Kind::Other;
+        }
         facts.said = lexicon.of_values(&table.name, &column.name).to_vec();
         facts
     });
@@ -166,9 +169,14 @@ fn column_nouns(table: &Table, noun: &Noun, lexicon: &Lexicon) -> Vec<Noun> {
             let shared = whole.iter().filter(|other| first(other) == start).count() > 1;
             let rest = match phrase.strip_prefix(&noun.one) {
                 Some(rest) => rest.strip_prefix(' '),
-                None if shared && abbreviates(&start, &noun.one) => phrase
-                    .strip_prefix(&start)
-                    .and_then(|rest| rest.strip_prefix(' ')),
+                // `g_name` of a genre.
+                None if initial(&start, &noun.one)
+                    || (shared && abbreviates(&start, &noun.one)) =>
+                {
+                    phrase
+                        .strip_prefix(&start)
+                        .and_then(|rest| rest.strip_prefix(' '))
+                }
                 None => None,
             };
             rest.filter(|rest| rest.len() > 2 || *rest == "id")
@@ -180,6 +188,11 @@ fn column_nouns(table: &Table, noun: &Noun, lexicon: &Lexicon) -> Vec<Noun> {
             let alone = short.iter().filter(|other| **other == short[at]).count() == 1;
             let phrase = if alone { short[at] } else { whole[at].as_str() };
             let column = &table.columns[at];
+            // The continents' column `continent` holds their names.
+            let own = phrase == noun.one
+                && column.affinity() == crate::Affinity::Text
+                && !short.contains(&"name");
+            let phrase = if own { "name" } else { phrase };
             match lexicon.of_column(&table.name, &column.name) {
                 Some(noun) => noun.clone(),
                 None => column_noun(phrase, &column.name),
@@ -197,6 +210,10 @@ fn abbreviates(short: &str, noun: &str) -> bool {
         && short
             .chars()
             .all(|letter| letters.any(|other| other == letter))
+}
+
+fn initial(short: &str, noun: &str) -> bool {
+    short.chars().count() == 1 && noun.starts_with(short)
 }
 
 /// A column's name is not made singular: `goals` of a player are more than one, and so is their name.
@@ -266,7 +283,8 @@ fn column_facts(
     const ISO: &str = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]*";
     let of_types = format!(
         "SELECT count(v), count(DISTINCT v), total(typeof(v) IN ('integer', 'real')), total(typeof(v) = 'text'), \
-         total(v GLOB '{ISO}'), total(typeof(v) = 'integer' AND v BETWEEN 1000 AND 2200), total(v IN (0, 1)) FROM (SELECT {name} AS v FROM {table})"
+         total(v GLOB '{ISO}'), total(typeof(v) = 'integer' AND v BETWEEN 1000 AND 2200), total(v IN (0, 1)), \
+         total(lower(v) IN ('y', 'n', 'yes', 'no', 'true', 'false')) FROM (SELECT {name} AS v FROM {table})"
     );
     let Ok(found) = database.query(&of_types, budget) else {
         return facts;
@@ -278,7 +296,7 @@ fn column_facts(
         .flatten()
         .map(as_count)
         .collect();
-    let [present, distinct, numeric, text, iso, years, bits] = numbers[..] else {
+    let [present, distinct, numeric, text, iso, years, bits, answers] = numbers[..] else {
         return facts;
     };
     facts.nulls = rows - present.min(rows);
@@ -308,8 +326,10 @@ fn column_facts(
     ]
     .contains(&last)
         || (last == "number" && named.len() > 1);
-    let flag = ["is", "has", "was", "can"].contains(&first)
-        || (numeric == present && bits == present && distinct == 2);
+    let flag = ["is", "has", "was", "can", "if"].contains(&first)
+        || (numeric == present && bits == present && distinct == 2)
+        || last == "yn"
+        || answers == present;
     facts.kind = if numeric == present && (key || label) || key && text == present {
         Kind::Key
     } else if flag {
