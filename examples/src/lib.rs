@@ -16,7 +16,10 @@ mod memory;
 mod model;
 mod predict;
 pub mod prepare;
+pub mod pretrain;
+pub mod quickstart;
 pub mod settings;
+mod say;
 mod source;
 pub mod sql_check;
 
@@ -28,5 +31,6 @@ pub use files::{write_json, write_whole};
 pub use memory::peak_memory_bytes;
 pub use model::{open_model, token_loss};
 pub use predict::{Conversation, PredictOptions};
+pub(crate) use say::say;
 pub use source::{resolve_model, resolve_tokenizer};
 pub use sql_check::SqlCheck;
