@@ -1,11 +1,10 @@
 //! The model's own tokenizer: byte-level BPE, learned from generated text.
 
-use anneal_llama::Tokenizer;
 use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::{AddedToken, Model, TokenizerBuilder, TrainerWrapper};
+use tokenizers::{AddedToken, NormalizerWrapper, TokenizerBuilder};
 
 use crate::ExampleError;
 
@@ -40,7 +39,7 @@ pub const CHAT_TEMPLATE: &str = "\
 /// [`ExampleError::TrainTokenizer`] with what the `tokenizers` crate says.
 pub fn train_tokenizer(texts: &[String], size: usize) -> Result<String, ExampleError> {
     let special = SPECIAL_TOKENS.map(|token| AddedToken::from(token, true));
-    let trainer = BpeTrainerBuilder::new()
+    let mut trainer = BpeTrainerBuilder::new()
         .vocab_size(size)
         .min_frequency(2)
         .show_progress(false)
@@ -50,7 +49,7 @@ pub fn train_tokenizer(texts: &[String], size: usize) -> Result<String, ExampleE
     let pieces = ByteLevel::new(false, true, true);
     let before = Sequence::new(vec![Digits::new(true).into(), pieces.into()]);
     let refused = |source| ExampleError::TrainTokenizer { source };
-    let mut tokenizer = TokenizerBuilder::<_, tokenizers::NormalizerWrapper, _, _, _>::new()
+    let mut tokenizer = TokenizerBuilder::<BPE, NormalizerWrapper, _, _, _>::new()
         .with_model(BPE::default())
         .with_normalizer(None)
         .with_pre_tokenizer(Some(before))
@@ -58,7 +57,6 @@ pub fn train_tokenizer(texts: &[String], size: usize) -> Result<String, ExampleE
         .with_decoder(Some(pieces))
         .build()
         .map_err(refused)?;
-    let mut trainer = trainer;
     tokenizer
         .train(&mut trainer, texts.iter())
         .map_err(refused)?;
