@@ -19,10 +19,12 @@
 //! | databases for a row without data | [`generate`] |
 //! | wrong variants of a query | [`mutants`] |
 //! | rates with intervals, a report, its page, two compared | [`Rate`], [`Report`], [`Report::to_html`], [`Comparison`] |
+//! | questions with their SQL for a database | [`compose`](fn@compose) |
 //! | schema text for a prompt | [`schema_text`] |
 //! | a schema from a file, SQL text or Spider's `tables.json` | [`Schema::read`], [`Schema::parse`], [`Schema::from_context`], [`spider_schemas`] |
 //! | what is known about it | [`Schema::sample`], [`Descriptions`] |
 //! | a schema as text, in part, within a token budget | [`Schema::render`], [`Schema::used_by`], [`Schema::keep`], [`Schema::with_distractors`], [`Schema::fit`] |
+//! | what each token of a query is | [`sql_spans`] |
 //! | a model's answer to SQL | [`clean_sql`], [`repaired`], [`without_distinct`] |
 //!
 //! # Example
@@ -85,6 +87,7 @@
 mod budget;
 mod compare;
 mod complaint;
+mod compose;
 mod context;
 mod database;
 mod difference;
@@ -105,12 +108,14 @@ mod mutate;
 mod report;
 mod rows;
 mod schema;
+mod spans;
 mod suite;
 mod text;
 
 pub use budget::Budget;
 pub use compare::compare;
 pub use complaint::Complaint;
+pub use compose::{ComposeError, ComposeOptions, Composed, Lexicon, Shape, compose};
 pub use context::ContextError;
 pub use database::Database;
 pub use difference::{Difference, difference};
@@ -142,5 +147,6 @@ pub use schema::{
     LongText, MAX_SCHEMA_TEXT_BYTES, NameError, Samples, Schema, SchemaError, SchemaForm,
     SchemaStyle, Selection, Table, TypeStyle, UsedByError, schema_text, spider_schemas,
 };
+pub use spans::{Span, TokenClass, sql_spans};
 pub use suite::{Databases, Gold, Suite};
 pub use text::{clean_sql, orders, repaired, without_distinct};

@@ -14,7 +14,7 @@ mod data;
 mod expressions;
 mod plant;
 mod pools;
-mod random;
+pub(crate) mod random;
 mod scope;
 mod shape;
 mod style;

@@ -4,11 +4,11 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// A stream of choices.
-pub(super) struct Random(ChaCha8Rng);
+pub(crate) struct Random(ChaCha8Rng);
 
 impl Random {
     /// The stream of `seed` for one purpose; `purpose` is hashed by FNV-1a (64 bits).
-    pub(super) fn new(seed: u64, purpose: &[&[u8]]) -> Self {
+    pub(crate) fn new(seed: u64, purpose: &[&[u8]]) -> Self {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ seed;
         for part in purpose {
             for &byte in *part {
@@ -20,23 +20,23 @@ impl Random {
     }
 
     /// A number from 0 to `bound - 1`; 0 for a bound of 0. The bias is below 2⁻³².
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         // The product of two 64-bit numbers is taken in 128 bits, so a usize of any width gives the same.
         ((u128::from(self.0.next_u64()) * bound as u128) >> 64) as usize
     }
 
     /// True `percent` times in a hundred.
-    pub(super) fn percent(&mut self, percent: usize) -> bool {
+    pub(crate) fn percent(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
     /// One of `items`; `None` only without any.
-    pub(super) fn one<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+    pub(crate) fn one<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         items.get(self.below(items.len()))
     }
 
     /// Puts `items` in a random order.
-    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
         }

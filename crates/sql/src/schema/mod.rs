@@ -28,8 +28,8 @@ pub use keep::Selection;
 pub use sample::{LongText, Samples};
 pub use spider::spider_schemas;
 pub use style::{SchemaForm, SchemaStyle, TypeStyle};
-pub(crate) use text::quote;
 pub use text::schema_text;
+pub(crate) use text::{is_reserved, quote};
 pub use used::UsedByError;
 
 use crate::Value;

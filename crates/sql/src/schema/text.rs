@@ -61,13 +61,18 @@ DEFAULT DEFERRABLE DELETE DISTINCT DROP ELSE ESCAPE EXCEPT EXISTS FOREIGN FROM G
 IS ISNULL JOIN LIMIT NOT NOTHING NOTNULL NULL ON OR ORDER PRIMARY REFERENCES RETURNING SELECT SET TABLE THEN TO \
 TRANSACTION UNION UNIQUE UPDATE USING VALUES WHEN WHERE ";
 
+/// Whether SQLite takes the word, in capitals, as a keyword wherever it stands.
+pub(crate) fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&format!(" {word} "))
+}
+
 /// The name as SQL: bare where that is read back, in double quotes otherwise.
 /// A NUL character, which no SQL text can hold, becomes U+FFFD.
 pub(crate) fn quote(name: &str) -> String {
     let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     let bare = name.starts_with(letter)
         && name.chars().all(|c| letter(c) || c.is_ascii_digit())
-        && !RESERVED.contains(&format!(" {} ", name.to_ascii_uppercase()));
+        && !is_reserved(&name.to_ascii_uppercase());
     if bare {
         name.to_owned()
     } else {
