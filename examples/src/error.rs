@@ -23,6 +23,9 @@ pub enum ExampleError {
     /// The words of a domain.
     #[error("a domain's words, {0}")]
     Domain(#[from] crate::pretrain::DomainError),
+    /// Databases that nothing can be asked about.
+    #[error(transparent)]
+    Compose(#[from] anneal_sql::ComposeError),
     /// Nothing to make databases of.
     #[error("there is no domain to make databases of")]
     NoDomains,

@@ -1,58 +1,103 @@
 //! Questions about a database that was made.
 
+use std::path::Path;
+
 use anneal_data::Question;
-use anneal_sql::Value;
+use anneal_sql::{ComposeOptions, Database, Lexicon, compose};
+use rand::SeedableRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::made::Made;
+use super::made::{Made, MadeColumn};
 use crate::ExampleError;
 
-// STUB until anneal_sql::compose is there.
-/// Up to `count` questions with their SQL.
+/// Up to `count` questions with their SQL about a database whose file lies in `folder`
+/// ([`Made::write`]); what things are called is drawn by the seed.
 ///
 /// # Errors
-/// What the composer refuses.
-pub fn ask(made: &Made, count: usize, seed: u64) -> Result<Vec<Question>, ExampleError> {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
+/// What [`compose`] refuses, and a database that can't be opened.
+pub fn ask(
+    made: &Made,
+    folder: &Path,
+    count: usize,
+    seed: u64,
+) -> Result<Vec<Question>, ExampleError> {
+    let database = Database::open(made.path(folder))?;
+    let options = ComposeOptions {
+        questions: count,
+        seed,
+        lexicon: lexicon(made, seed),
+        ..ComposeOptions::default()
+    };
+    let composed = compose(&made.schema(), &database, &options)?;
     let context = made.context();
-    let mut questions = Vec::new();
-    for _ in 0..count {
-        let Some(table) = made.tables.choose(&mut random) else { break };
-        let [_, many] = &table.nouns[0];
-        let column = &table.columns[random.random_range(1..table.columns.len())];
-        let phrase = &column.phrases[random.random_range(0..column.phrases.len())];
-        let at = table.columns.iter().position(|c| c.name == column.name).unwrap_or(0);
-        let row = &table.rows[random.random_range(0..table.rows.len())];
-        let literal = match &row[at] {
-            Value::Text(text) => format!("'{text}'"),
-            Value::Integer(number) => number.to_string(),
-            Value::Real(number) => format!("{number}"),
-            _ => "0".into(),
-        };
-        let bare = literal.trim_matches('\'');
-        let (question, sql) = match random.random_range(0..4) {
-            0 => (format!("How many {many} are there?"), format!("SELECT COUNT(*) FROM {}", table.name)),
-            1 => (format!("What is the {phrase} of all {many}?"), format!("SELECT {} FROM {}", column.name, table.name)),
-            2 => (
-                format!("How many {many} have the {phrase} {bare}?"),
-                format!("SELECT COUNT(*) FROM {} WHERE {} = {literal}", table.name, column.name),
-            ),
-            _ => (
-                format!("List the {phrase} of {many} in descending order of their {phrase}."),
-                format!("SELECT {0} FROM {1} ORDER BY {0} DESC", column.name, table.name),
-            ),
-        };
-        questions.push(Question {
-            db_id: made.name.clone(),
-            question,
-            sql,
-            context: Some(context.clone()),
-            exec_ok: None,
-            missing_data: None,
-            n_rows: None,
-        });
+    let questions = composed.into_iter().map(|one| Question {
+        db_id: made.name.clone(),
+        question: one.question,
+        sql: one.sql,
+        context: Some(context.clone()),
+        exec_ok: None,
+        missing_data: None,
+        n_rows: None,
+    });
+    Ok(questions.collect())
+}
+
+/// One word for each table and column, of those that it has.
+fn lexicon(made: &Made, seed: u64) -> Lexicon {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut lexicon = Lexicon::new();
+    for table in &made.tables {
+        if let Some([one, many]) = table.nouns.choose(&mut random) {
+            lexicon = lexicon.table(&table.name, one, many);
+        }
+        for column in table.columns.iter().filter(|column| !is_key(column)) {
+            let Some(phrase) = column.phrases.choose(&mut random) else {
+                continue;
+            };
+            lexicon = lexicon.column(&table.name, &column.name, phrase, &plural(phrase));
+        }
     }
-    Ok(questions)
+    lexicon
+}
+
+/// Keys are called by their names.
+fn is_key(column: &MadeColumn) -> bool {
+    column.reference.is_some() || column.phrases == ["id"]
+}
+
+/// `number of pages` to `numbers of pages`, `colour` to `colours`.
+fn plural(phrase: &str) -> String {
+    if let Some((head, rest)) = phrase.split_once(" of ") {
+        return format!("{} of {rest}", plural(head));
+    }
+    let vowel = |letter: char| "aeiou".contains(letter);
+    if let Some(stem) = phrase.strip_suffix('y')
+        && !stem.ends_with(vowel)
+    {
+        return format!("{stem}ies");
+    }
+    match phrase.ends_with(['s', 'x']) || phrase.ends_with("sh") || phrase.ends_with("ch") {
+        true => format!("{phrase}es"),
+        false => format!("{phrase}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plural;
+
+    #[test]
+    fn plurals_are_made_of_the_head() {
+        for (one, many) in [
+            ("number of pages", "numbers of pages"),
+            ("day of extraction", "days of extraction"),
+            ("salary", "salaries"),
+            ("mite count", "mite counts"),
+            ("branch", "branches"),
+            ("main forage", "main forages"),
+        ] {
+            assert_eq!(plural(one), many);
+        }
+    }
 }

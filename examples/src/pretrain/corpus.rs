@@ -1,5 +1,7 @@
 //! What the model is taught: databases of many domains and questions about them.
 
+use std::path::Path;
+
 use anneal_data::Question;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -45,18 +47,19 @@ pub fn domains() -> Result<Vec<Domain>, DomainError> {
     Ok(all)
 }
 
-/// `count` databases of the domains, each with up to `questions` questions.
+/// `count` databases of the domains, each with up to `questions` questions; their files are written into `folder`.
 ///
 /// Names are the domain's own, mixed from all domains, or invented: a model that
 /// met only names that it knows would learn them by heart and not to copy.
 /// A database depends on the seed and its place, not on the threads.
 ///
 /// # Errors
-/// What composing refuses.
+/// What composing or the disk refuses.
 pub fn corpus(
     domains: &[Domain],
     count: usize,
     questions: usize,
+    folder: &Path,
     seed: u64,
 ) -> Result<Vec<Asked>, ExampleError> {
     (0..count)
@@ -80,7 +83,8 @@ pub fn corpus(
             let domain = domain.ok_or(ExampleError::NoDomains)?;
             let name = format!("{}_{index}", domain.name);
             let made = drawer.draw(domain, (naming, case), name, &mut random);
-            let questions = ask(&made, questions, random.random())?;
+            made.write(folder)?;
+            let questions = ask(&made, folder, questions, random.random())?;
             Ok(Asked { made, questions })
         })
         .collect()

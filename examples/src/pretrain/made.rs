@@ -1,7 +1,7 @@
 //! A database that was made: tables with contents, and words for them.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anneal_sql::{Column, ForeignKey, Schema, SchemaForm, Table, Value};
 use rusqlite::Connection;
@@ -67,15 +67,20 @@ impl Made {
         text
     }
 
-    /// Writes the database as an SQLite file, `folder/name/name.sqlite`.
+    /// Where the database lies in a folder of databases: `folder/name/name.sqlite`.
+    pub fn path(&self, folder: &Path) -> PathBuf {
+        folder.join(&self.name).join(format!("{}.sqlite", self.name))
+    }
+
+    /// Writes the database as an SQLite file to its [`path`](Self::path).
     ///
     /// # Errors
     /// [`ExampleError::Io`] if the folder can't be made,
     /// [`ExampleError::MadeDatabase`] if SQLite refuses.
     pub fn write(&self, folder: &Path) -> Result<(), ExampleError> {
+        let path = self.path(folder);
         let folder = folder.join(&self.name);
         std::fs::create_dir_all(&folder).map_err(ExampleError::io(&folder))?;
-        let path = folder.join(format!("{}.sqlite", self.name));
         let refused = |source| ExampleError::MadeDatabase {
             path: path.clone(),
             source,

@@ -15,6 +15,14 @@ use super::settings::PretrainSettings;
 use crate::evaluation::{self, cases, judge};
 use crate::{Conversation, ExampleError, PredictOptions};
 
+/// Removes a folder, if it is there.
+pub(super) fn remove(folder: &Path) -> Result<(), ExampleError> {
+    match folder.exists() {
+        true => std::fs::remove_dir_all(folder).map_err(ExampleError::io(folder)),
+        false => Ok(()),
+    }
+}
+
 /// Questions of held-out domains, and their databases in a folder.
 #[derive(Debug)]
 pub(super) struct Measure {
@@ -30,14 +38,11 @@ impl Measure {
         work: &Path,
     ) -> Result<Self, ExampleError> {
         let folder = work.join("databases");
-        if folder.exists() {
-            std::fs::remove_dir_all(&folder).map_err(ExampleError::io(&folder))?;
-        }
+        remove(&folder)?;
         let count = settings.measured.div_ceil(4).max(1);
-        let corpus = corpus(domains, count, 4, settings.seed ^ 0x4845_4c44)?;
+        let corpus = corpus(domains, count, 4, &folder, settings.seed ^ 0x4845_4c44)?;
         let mut questions = Vec::new();
         for asked in corpus {
-            asked.made.write(&folder)?;
             questions.extend(asked.questions);
         }
         questions.truncate(settings.measured);

@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::corpus::{HELD_OUT, corpus, domains};
 use super::init::{InitialWeights, small_llama};
 use super::loss::weighted_loss;
-use super::measure::Measure;
+use super::measure::{Measure, remove};
 use super::rows::{conversation, examples};
 use super::settings::PretrainSettings;
 use super::tokenizer::{CHAT_TEMPLATE, END, PAD, train_tokenizer};
@@ -74,7 +74,19 @@ pub fn pretrain(
         .into_iter()
         .partition(|domain| HELD_OUT.contains(&domain.name.as_str()));
     let begun = Instant::now();
-    let corpus = corpus(&seen, settings.databases, settings.questions, settings.seed)?;
+    let work = &settings.work;
+    std::fs::create_dir_all(work).map_err(ExampleError::io(work))?;
+    let scratch = work.join("corpus");
+    remove(&scratch)?;
+    let corpus = corpus(
+        &seen,
+        settings.databases,
+        settings.questions,
+        &scratch,
+        settings.seed,
+    )?;
+    // Questions and schemas are all that is learned from.
+    remove(&scratch)?;
     let questions: usize = corpus.iter().map(|asked| asked.questions.len()).sum();
     let seconds = begun.elapsed().as_secs_f64();
     say(&format!(
@@ -83,8 +95,6 @@ pub fn pretrain(
         seen.len(),
     ));
 
-    let work = &settings.work;
-    std::fs::create_dir_all(work).map_err(ExampleError::io(work))?;
     let tokenizer = tokenizer(settings, &corpus)?;
     let template = ChatTemplate::new(CHAT_TEMPLATE, None, None)?;
     let encoder = Encoder::new(template, settings.max_length)?;

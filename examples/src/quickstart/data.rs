@@ -32,11 +32,13 @@ pub fn domain() -> Result<Domain, ExampleError> {
 }
 
 impl Data {
-    /// Makes the databases and the questions; the same seed makes the same.
+    /// Makes the databases and the questions, and writes `databases/`, `train.jsonl`
+    /// and `test.jsonl` into a folder. The same seed makes the same.
     ///
     /// # Errors
-    /// What composing refuses.
-    pub fn make(settings: &QuickstartSettings) -> Result<Self, ExampleError> {
+    /// What composing refuses, a disk or an SQLite that refuses.
+    pub fn make(settings: &QuickstartSettings, folder: &Path) -> Result<Self, ExampleError> {
+        let databases = folder.join("databases");
         let domains = [domain()?];
         let shape = Shape {
             tables: 3,
@@ -68,10 +70,12 @@ impl Data {
                 true => (&mut data.test, settings.test_questions),
                 false => (&mut data.train, settings.train_questions),
             };
-            let questions = ask(&made, count, random.random())?;
+            made.write(&databases)?;
+            let questions = ask(&made, &databases, count, random.random())?;
             part.push(Asked { made, questions });
             contexts.push(context);
         }
+        data.write(folder)?;
         Ok(data)
     }
 
@@ -81,15 +85,7 @@ impl Data {
         questions.cloned().collect()
     }
 
-    /// Writes `databases/`, `train.jsonl` and `test.jsonl`.
-    ///
-    /// # Errors
-    /// A disk or an SQLite that refuses.
-    pub fn write(&self, folder: &Path) -> Result<(), ExampleError> {
-        let databases = folder.join("databases");
-        for asked in self.train.iter().chain(&self.test) {
-            asked.made.write(&databases)?;
-        }
+    fn write(&self, folder: &Path) -> Result<(), ExampleError> {
         for (name, part) in [("train.jsonl", &self.train), ("test.jsonl", &self.test)] {
             let path = folder.join(name);
             let mut text = String::new();

@@ -45,8 +45,7 @@ pub fn quickstart(
     renew(output)?;
 
     let begun = Instant::now();
-    let data = Data::make(settings)?;
-    data.write(output)?;
+    let data = Data::make(settings, output)?;
     let (train, test) = (Data::questions(&data.train), Data::questions(&data.test));
     let made = begun.elapsed().as_secs_f64();
     say(
