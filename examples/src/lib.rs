@@ -18,8 +18,8 @@ mod predict;
 pub mod prepare;
 pub mod pretrain;
 pub mod quickstart;
-pub mod settings;
 mod say;
+pub mod settings;
 mod source;
 pub mod sql_check;
 

@@ -206,7 +206,10 @@ impl Drawer<'_> {
                 let table = self.all.choose(random)?.tables.choose(random)?;
                 table.columns.choose(random).cloned()
             };
-            return std::iter::repeat_with(other).take(count).flatten().collect();
+            return std::iter::repeat_with(other)
+                .take(count)
+                .flatten()
+                .collect();
         }
         let mut places: Vec<usize> = (0..table.columns.len()).collect();
         // The first column mostly is the name, which most questions are about.

@@ -94,7 +94,9 @@ mod tests {
             let values = source.tensor(name, &[300, 200]).unwrap().unwrap();
             let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / 60_000.0;
             let square = values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / 60_000.0;
-            let beyond = values.iter().filter(|v| f64::from(v.abs()) > 2.0 * square.sqrt());
+            let beyond = values
+                .iter()
+                .filter(|v| f64::from(v.abs()) > 2.0 * square.sqrt());
             (mean, square.sqrt(), beyond.count() as f64 / 60_000.0)
         };
         let (mean, deviation, beyond) = spread("model.layers.0.self_attn.q_proj.weight");

@@ -69,7 +69,9 @@ impl Made {
 
     /// Where the database lies in a folder of databases: `folder/name/name.sqlite`.
     pub fn path(&self, folder: &Path) -> PathBuf {
-        folder.join(&self.name).join(format!("{}.sqlite", self.name))
+        folder
+            .join(&self.name)
+            .join(format!("{}.sqlite", self.name))
     }
 
     /// Writes the database as an SQLite file to its [`path`](Self::path).

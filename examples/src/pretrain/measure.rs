@@ -78,7 +78,13 @@ impl Measure {
         let cases = cases(&self.questions, &answers);
         let folder = evaluation::Databases::Folder(self.databases.clone());
         let options = EvaluateOptions::default();
-        let report = judge("held out", &cases, &folder, &options, ProgressReport::Hidden);
+        let report = judge(
+            "held out",
+            &cases,
+            &folder,
+            &options,
+            ProgressReport::Hidden,
+        );
         let report = report.map_err(|source| ExampleError::Measuring {
             source: Box::new(source),
         })?;

@@ -47,8 +47,7 @@ pub fn examples(
         .map(|asked| {
             let context = asked.made.context();
             let parts = asked.questions.chunks(turns.max(1));
-            let encode =
-                |part| encoder.encode(&tokenize, &conversation(&prompt, &context, part)?);
+            let encode = |part| encoder.encode(&tokenize, &conversation(&prompt, &context, part)?);
             parts.map(encode).collect::<Result<_, _>>()
         })
         .collect::<Result<_, _>>()?;

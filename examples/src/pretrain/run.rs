@@ -125,7 +125,10 @@ pub fn pretrain(
         config,
         tokenizer: Some(tokenizer),
         chat_template: Some(CHAT_TEMPLATE.to_owned()),
-        special_tokens: SpecialTokens::from_iter([("eos_token", "<|end|>"), ("pad_token", "<|pad|>")]),
+        special_tokens: SpecialTokens::from_iter([
+            ("eos_token", "<|end|>"),
+            ("pad_token", "<|pad|>"),
+        ]),
         end_ids: vec![END],
     };
     let measure = Measure::prepare(&held_out, settings, work)?;
@@ -316,7 +319,10 @@ fn folder_bytes(folder: &Path) -> Result<u64, ExampleError> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder).map_err(ExampleError::io(folder))? {
         let entry = entry.map_err(ExampleError::io(folder))?;
-        bytes += entry.metadata().map_err(ExampleError::io(entry.path()))?.len();
+        bytes += entry
+            .metadata()
+            .map_err(ExampleError::io(entry.path()))?
+            .len();
     }
     Ok(bytes)
 }

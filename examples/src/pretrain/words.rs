@@ -43,8 +43,22 @@ const COUNTRY: &[&str] = &[
     "Greece", "Portugal", "Ireland", "Austria", "Finland", "Denmark", "Cuba", "Nepal", "Iran",
 ];
 const NATIONALITY: &[&str] = &[
-    "French", "Spanish", "Italian", "German", "Polish", "Norwegian", "Swedish", "Japanese",
-    "Korean", "Indian", "Brazilian", "Canadian", "Mexican", "Egyptian", "Greek", "Irish",
+    "French",
+    "Spanish",
+    "Italian",
+    "German",
+    "Polish",
+    "Norwegian",
+    "Swedish",
+    "Japanese",
+    "Korean",
+    "Indian",
+    "Brazilian",
+    "Canadian",
+    "Mexican",
+    "Egyptian",
+    "Greek",
+    "Irish",
 ];
 const LANGUAGE: &[&str] = &[
     "English", "French", "Spanish", "German", "Italian", "Polish", "Arabic", "Hindi", "Korean",
@@ -63,18 +77,44 @@ const FOOD: &[&str] = &[
     "noodles", "tart", "pudding", "sorbet", "goulash", "paella",
 ];
 const DRUG: &[&str] = &[
-    "aspirin", "ibuprofen", "insulin", "penicillin", "codeine", "zinc", "iodine", "cortisone",
-    "statin", "melatonin", "quinine", "digoxin",
+    "aspirin",
+    "ibuprofen",
+    "insulin",
+    "penicillin",
+    "codeine",
+    "zinc",
+    "iodine",
+    "cortisone",
+    "statin",
+    "melatonin",
+    "quinine",
+    "digoxin",
 ];
 const COLOR: &[&str] = &[
     "red", "green", "blue", "yellow", "black", "white", "brown", "purple", "orange", "grey", "pink",
 ];
 const WEEKDAY: &[&str] = &[
-    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
 ];
 const MONTH: &[&str] = &[
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 pub(super) const ADJECTIVE: &[&str] = &[
     "Silver", "Golden", "Silent", "Broken", "Hidden", "Lost", "Bright", "Dark", "Old", "New",
@@ -92,7 +132,8 @@ pub(super) const BUILDING: &[&str] = &[
 ];
 pub(super) const WAY: &[&str] = &["Street", "Avenue", "Lane", "Road", "Way", "Square"];
 pub(super) const TRADE: &[&str] = &[
-    "Group", "Works", "Brothers", "Media", "Labs", "Motors", "Partners", "Foods", "Systems", "Lines",
+    "Group", "Works", "Brothers", "Media", "Labs", "Motors", "Partners", "Foods", "Systems",
+    "Lines",
 ];
 
 const ONSET: &[&str] = &[
@@ -100,7 +141,9 @@ const ONSET: &[&str] = &[
     "s", "st", "t", "tr", "v", "w", "z", "sh", "ch", "th", "pl", "sk",
 ];
 const VOWEL: &[&str] = &["a", "e", "i", "o", "u", "ea", "oo", "ai"];
-const CODA: &[&str] = &["", "", "n", "r", "l", "m", "t", "s", "nd", "rk", "x", "p", "g"];
+const CODA: &[&str] = &[
+    "", "", "n", "r", "l", "m", "t", "s", "nd", "rk", "x", "p", "g",
+];
 
 /// A word of one to three syllables that no language has: what stands for
 /// it in SQL can't be known, only copied.

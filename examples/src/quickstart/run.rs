@@ -13,11 +13,11 @@ use anneal_train::{
 use burn::module::Module;
 use burn::tensor::Device;
 
+use super::QuickstartSettings;
 use super::data::Data;
 use super::folder::renew;
 use super::report::QuickstartReport;
 use super::text::side_by_side;
-use super::QuickstartSettings;
 use crate::evaluation::{self, cases, judge};
 use crate::{
     Conversation, ExampleError, PredictOptions, peak_memory_bytes, say, token_loss, write_json,
@@ -124,11 +124,7 @@ struct Measuring<'a> {
 
 impl Measuring<'_> {
     /// Asks, runs and judges; the report is written as `before.json` or `after.json`.
-    fn run(
-        &self,
-        when: &str,
-        model: &LlamaForCausalLM,
-    ) -> Result<(Report, f64), ExampleError> {
+    fn run(&self, when: &str, model: &LlamaForCausalLM) -> Result<(Report, f64), ExampleError> {
         let begun = Instant::now();
         let folder = self.settings.output.join("databases");
         let options = PredictOptions {

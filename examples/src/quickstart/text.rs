@@ -13,14 +13,16 @@ const SHOWN: usize = 8;
 /// Questions that show what changed: half of them are now right and were wrong,
 /// the others are of each other sort as far as there are any.
 pub(super) fn side_by_side(before: &Report, after: &Report) -> Vec<SideBySide> {
-    let pairs: Vec<(&Example, &Example)> =
-        before.examples().iter().zip(after.examples()).collect();
+    let pairs: Vec<(&Example, &Example)> = before.examples().iter().zip(after.examples()).collect();
     let sort = |was: bool, is: bool| {
-        let all = pairs.iter().filter(move |(b, a)| (b.is_match, a.is_match) == (was, is));
+        let all = pairs
+            .iter()
+            .filter(move |(b, a)| (b.is_match, a.is_match) == (was, is));
         all.copied().collect::<Vec<_>>()
     };
-    let [gained, kept, neither, lost] = [(false, true), (true, true), (false, false), (true, false)]
-        .map(|(was, is)| spread(sort(was, is)));
+    let [gained, kept, neither, lost] =
+        [(false, true), (true, true), (false, false), (true, false)]
+            .map(|(was, is)| spread(sort(was, is)));
     let mut chosen = Vec::new();
     let shares = [(&gained, SHOWN / 2), (&kept, 1), (&neither, 2), (&lost, 1)];
     for (list, share) in shares {
@@ -67,7 +69,12 @@ pub fn summary(report: &QuickstartReport, folder: &Path) -> String {
         let _ = writeln!(text, "{}. {} ({})", index + 1, shown.question, shown.db_id);
         let _ = writeln!(text, "   gold    {}", shown.gold);
         for (when, answer) in [("before", &shown.before), ("after", &shown.after)] {
-            let _ = writeln!(text, "   {when:<7} {}\n           {}", answer.sql, verdict(answer));
+            let _ = writeln!(
+                text,
+                "   {when:<7} {}\n           {}",
+                answer.sql,
+                verdict(answer)
+            );
         }
     }
     let line = |when: &str, scores: &Scores| {
@@ -76,7 +83,9 @@ pub fn summary(report: &QuickstartReport, folder: &Path) -> String {
     text.push('\n');
     text.push_str(&line("base model", &report.before));
     text.push_str(&line("fine-tuned", &report.after));
-    if let (Some(difference), Some([low, high])) = (report.paired.difference, report.paired.interval) {
+    if let (Some(difference), Some([low, high])) =
+        (report.paired.difference, report.paired.interval)
+    {
         let _ = writeln!(
             text,
             "{:<16} {:+.1} points (95 % interval {:+.1} to {:+.1}); {} questions won, {} lost",
