@@ -4,7 +4,8 @@ use anneal_benches::{
     BATCH, HEAD_DIM, HEADS, HIDDEN, INNER, KV_HEADS, LENGTH, VOCABULARY, forward_backward,
 };
 use anneal_kernels::{
-    AttentionMask, attention, linear, linear_cross_entropy, reference, rms_norm, rotary, swiglu,
+    AttentionMask, attention, linear, linear_cross_entropy_rows, reference, rms_norm, rotary,
+    swiglu,
 };
 use anneal_testkit::{device, random};
 use burn::tensor::{Int, Tensor};
@@ -68,20 +69,27 @@ fn head(criterion: &mut Criterion) {
     let states = [random::<2>([trained, HIDDEN], 1.0, 11, &device)];
     let mut group = criterion.benchmark_group("linear_cross_entropy");
     group.sample_size(10);
-    group.bench_function("kernel", |b| {
-        b.iter(|| {
-            forward_backward(&states, |[x]| {
-                linear_cross_entropy(x, weight.clone(), targets.clone())
-            })
-        })
-    });
-    group.bench_function("twin", |b| {
-        b.iter(|| {
-            forward_backward(&states, |[x]| {
-                reference::linear_cross_entropy(x, weight.clone(), targets.clone())
-            })
-        })
-    });
+    type Rows = fn(Tensor<2>, Tensor<2>, Tensor<1, Int>, f64) -> Tensor<1>;
+    let sides: [(&str, Rows); 2] = [
+        ("kernel", linear_cross_entropy_rows),
+        ("twin", reference::linear_cross_entropy_rows),
+    ];
+    for (name, rows) in sides {
+        for (smoothing, what) in [(0.0, ""), (0.1, "_smoothed")] {
+            group.bench_function(format!("{name}{what}"), |b| {
+                b.iter(|| {
+                    forward_backward(&states, |[x]| {
+                        rows(x, weight.clone(), targets.clone(), smoothing)
+                    })
+                })
+            });
+        }
+        // The head is trained too.
+        let both = [states[0].clone(), weight.clone()];
+        group.bench_function(format!("{name}_trained"), |b| {
+            b.iter(|| forward_backward(&both, |[x, weight]| rows(x, weight, targets.clone(), 0.0)))
+        });
+    }
     group.finish();
 }
 

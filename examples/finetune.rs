@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anneal_examples::settings::GivenSettings;
-use anneal_examples::{ExampleError, finetune, finish, keep_freed_memory};
-use anneal_train::ProgressReport;
+use anneal_examples::{ExampleError, evaluation, finetune, finish, keep_freed_memory};
+use anneal_train::{Ended, ProgressReport, StopSignal};
 use clap::Parser;
 
-/// Fine-tunes a Llama with LoRA on questions and their SQL, and measures it by
-/// execution on databases that it has not seen.
+/// What a shell takes for a command that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Fine-tunes a Llama on questions and their SQL, and measures it by execution
+/// on databases that it has not seen.
 #[derive(Parser)]
 struct Flags {
     /// A TOML file; every key is the name of a flag with underscores, and flags win
@@ -28,23 +31,33 @@ struct Flags {
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    finish(run(Flags::parse()))
+    match run(Flags::parse()) {
+        Ok(Ended::Signal) => ExitCode::from(INTERRUPTED),
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => finish(Err(error)),
+    }
 }
 
-fn run(flags: Flags) -> Result<(), ExampleError> {
+fn run(flags: Flags) -> Result<Ended, ExampleError> {
     let settings = flags.settings.beneath(flags.config.as_deref())?.resolve()?;
-    let adapter = settings.output.join("adapter");
-    let report = finetune::finetune(settings, flags.resume, ProgressReport::Auto)?;
+    let stop = StopSignal::listen()?;
+    let report = finetune::finetune_until(settings, flags.resume, ProgressReport::Auto, stop)?;
     let text = if flags.json {
         serde_json::to_string(&report).map_err(ExampleError::json("standard output"))?
     } else {
-        summary(&report, &adapter)
+        summary(&report)
     };
-    writeln!(std::io::stdout(), "{text}").map_err(ExampleError::io("standard output"))
+    writeln!(std::io::stdout(), "{text}").map_err(ExampleError::io("standard output"))?;
+    if report.ended == Ended::Signal {
+        let done = report.steps;
+        let line =
+            format!("stopped after step {done}; the same command with --resume goes on from there");
+        writeln!(std::io::stderr(), "{line}").map_err(ExampleError::io("standard error"))?;
+    }
+    Ok(report.ended)
 }
 
-fn summary(report: &finetune::Report, adapter: &std::path::Path) -> String {
-    use anneal_examples::evaluation;
+fn summary(report: &finetune::Report) -> String {
     let mut text = format!(
         "{} steps in {:.1} minutes, {:.0} tokens/s",
         report.steps, report.training_minutes, report.tokens_per_second
@@ -57,6 +70,21 @@ fn summary(report: &finetune::Report, adapter: &std::path::Path) -> String {
             ));
         }
     }
-    text.push_str(&format!("\nadapter: {}", adapter.display()));
+    if let Some(comparison) = &report.comparison {
+        text.push_str(&format!("\n{}", comparison.to_text().trim_end()));
+    }
+    if report.skipped_steps > 0 {
+        let skipped = report.skipped_steps;
+        text.push_str(&format!(
+            "\n{skipped} steps were left out: their loss or gradient was not finite"
+        ));
+    }
+    if let Some(best) = &report.best {
+        text.push_str(&format!("\nbest checkpoint: after step {}", best.step));
+        if let Some(loss) = best.loss {
+            text.push_str(&format!(", loss {loss:.4} on held-out rows"));
+        }
+    }
+    text.push_str(&format!("\nresult: {}", report.result.display()));
     text
 }

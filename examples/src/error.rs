@@ -95,6 +95,66 @@ pub enum ExampleError {
         /// The model's positions.
         limit: usize,
     },
+    /// A `prompt.json` of another version.
+    #[error(
+        "{path}: version {found}, this program reads version {expected}; give the prompt with --prompt"
+    )]
+    PromptVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+        /// The version that is read.
+        expected: u64,
+    },
+    /// A file of prompt templates of which one is no good.
+    #[error("{path}: {source}")]
+    Prompt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: anneal_data::DataError,
+    },
+    /// Two adapters that were trained on different prompts.
+    #[error("{first} and {second} differ: choose one with --prompt")]
+    PromptsDiffer {
+        /// The first adapter's file.
+        first: PathBuf,
+        /// The other's.
+        second: PathBuf,
+    },
+    /// A question about nothing that is known.
+    #[error("{question:?} has neither a `context` nor a database to read the schema from")]
+    NoSchema {
+        /// The question.
+        question: String,
+    },
+    /// A question's schema that must be written anew and cannot be read.
+    #[error("the `context` of {question:?}: {source}")]
+    Context {
+        /// The question.
+        question: String,
+        /// The parser's reason.
+        source: Box<anneal_sql::SchemaError>,
+    },
+    /// A question beside which not even a table fits.
+    #[error(
+        "{question:?} leaves no room for a schema: the model has {limit} positions, and the answer may have {new}; ask in fewer words or give a smaller --max-new-tokens"
+    )]
+    QuestionTooLong {
+        /// The question.
+        question: String,
+        /// Tokens that an answer may have.
+        new: usize,
+        /// The model's positions.
+        limit: usize,
+    },
+    /// A database with nothing to ask about.
+    #[error("{path}: there is no table in this database")]
+    NoTables {
+        /// The file.
+        path: PathBuf,
+    },
     /// A setting that is neither a flag nor in the file.
     #[error("{setting} is missing: give --{setting}, or `{key}` in the file of --config")]
     Missing {
@@ -194,6 +254,28 @@ pub enum ExampleError {
         purpose: &'static str,
         /// Where they went.
         reason: String,
+    },
+    /// Two answers to one prompt, where one is learned from each row.
+    #[error("{place}: a preference can't be learned from yet; give questions or conversations")]
+    NotLearned {
+        /// Where it stands.
+        place: anneal_data::Place,
+    },
+    /// A setting that needs held-out rows, where there are none.
+    #[error(
+        "--{purpose} needs held-out rows of which there are none; give --validation, or hold out more with --hold-out-every or --hold-out"
+    )]
+    NothingHeldOut {
+        /// The flag that needs them.
+        purpose: &'static str,
+    },
+    /// A step whose loss or gradient is not finite.
+    #[error("{source}{}{places}", if places.is_empty() { "" } else { "; " })]
+    NotFinite {
+        /// The step.
+        source: Box<anneal_train::TrainError>,
+        /// Where its rows stand.
+        places: String,
     },
     /// Rows that are no questions.
     #[error(

@@ -5,6 +5,7 @@
 
 pub mod adapter;
 mod allocator;
+pub mod ask;
 mod bytes;
 pub mod device;
 mod error;
@@ -14,10 +15,13 @@ mod files;
 pub mod finetune;
 mod memory;
 mod model;
+pub mod plan;
 mod predict;
 pub mod prepare;
 pub mod pretrain;
+pub mod prompting;
 pub mod quickstart;
+pub mod run_report;
 mod say;
 pub mod settings;
 mod source;
@@ -29,8 +33,13 @@ pub use error::ExampleError;
 pub use exit::finish;
 pub use files::{write_json, write_whole};
 pub use memory::peak_memory_bytes;
-pub use model::{open_model, token_loss};
+pub use model::{first_non_finite, open_model, token_loss, token_losses};
 pub use predict::{Conversation, PredictOptions};
 pub(crate) use say::say;
 pub use source::{resolve_model, resolve_tokenizer};
 pub use sql_check::SqlCheck;
+
+/// The Rust of the guide, compiled and run as the documentation's other examples are.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/6-from-your-own-program.md")]
+pub struct Guide;

@@ -50,31 +50,75 @@ pub fn open_model<'a>(
     Ok(loaded)
 }
 
-/// The summed loss of a micro-batch's targets; the examples of a packed row do
-/// not see each other.
+/// A micro-batch as a model takes it.
+struct Inputs {
+    ids: Tensor<2, Int>,
+    places: Tensor<1, Int>,
+    targets: Tensor<1, Int>,
+    /// Where several examples share a row.
+    segments: Option<Segments>,
+}
+
+impl Inputs {
+    fn new(batch: &MicroBatch, device: &Device) -> Self {
+        let ids: Vec<i64> = batch.input_ids.iter().map(|&id| id.into()).collect();
+        let places = &batch.targets.positions;
+        let places: Vec<i64> = places.iter().map(|&at| at as i64).collect();
+        let targets: Vec<i64> = batch.targets.ids.iter().map(|&id| id.into()).collect();
+        let flat = |values: &[i64]| Tensor::<1, Int>::from_data(values, device);
+        Self {
+            ids: Tensor::from_data(TensorData::new(ids, [batch.rows, batch.width]), device),
+            places: flat(&places),
+            targets: flat(&targets),
+            // Padding on the right needs no mask, and a causal one is the fastest.
+            segments: batch
+                .is_packed()
+                .then(|| Segments::new(&batch.segments, batch.width)),
+        }
+    }
+}
+
+/// The loss of each of a micro-batch's targets, in their order; the examples of a packed row do not see
+/// each other.
+pub fn token_losses(
+    model: &LlamaForCausalLM,
+    batch: &MicroBatch,
+    label_smoothing: f64,
+    config: &LlamaConfig,
+    device: &Device,
+) -> Tensor<1> {
+    let Inputs {
+        ids,
+        places,
+        targets,
+        segments,
+    } = Inputs::new(batch, device);
+    match &segments {
+        Some(segments) => {
+            model.token_losses_packed(ids, segments, places, targets, label_smoothing, config)
+        }
+        None => model.token_losses(ids, places, targets, label_smoothing, config),
+    }
+}
+
+/// The summed loss of a micro-batch's targets.
 pub fn token_loss(
     model: &LlamaForCausalLM,
     batch: &MicroBatch,
     config: &LlamaConfig,
     device: &Device,
 ) -> TokenLoss {
-    let ids: Vec<i64> = batch.input_ids.iter().map(|&id| id.into()).collect();
-    let ids = Tensor::from_data(TensorData::new(ids, [batch.rows, batch.width]), device);
-    let places: Vec<i64> = batch
-        .targets
-        .positions
-        .iter()
-        .map(|&at| at as i64)
-        .collect();
-    let targets: Vec<i64> = batch.targets.ids.iter().map(|&id| id.into()).collect();
-    let flat = |values: &[i64]| Tensor::<1, Int>::from_data(values, device);
-    let (places, labels) = (flat(&places), flat(&targets));
-    let sum = if batch.is_packed() {
-        let segments = Segments::new(&batch.segments, batch.width);
-        model.token_loss_packed(ids, &segments, places, labels, config)
-    } else {
-        // Padding on the right needs no mask, and a causal one is the fastest.
-        model.token_loss(ids, places, labels, config)
-    };
-    TokenLoss::new(sum, targets.len())
+    let losses = token_losses(model, batch, 0.0, config, device);
+    TokenLoss::new(losses.sum(), batch.targets.ids.len())
+}
+
+/// The module path of the first layer whose output for a micro-batch is not finite, if there is one.
+pub fn first_non_finite(
+    model: &LlamaForCausalLM,
+    batch: &MicroBatch,
+    config: &LlamaConfig,
+    device: &Device,
+) -> Option<String> {
+    let Inputs { ids, segments, .. } = Inputs::new(batch, device);
+    model.first_non_finite(ids, segments.as_ref(), config)
 }

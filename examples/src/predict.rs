@@ -1,14 +1,16 @@
 //! Questions to SQL.
 
+use std::io::Write;
 use std::path::Path;
 
-use anneal_data::{ChatTemplate, Message, Question, SqlPrompt};
+use anneal_data::{ChatTemplate, Message, Question};
 use anneal_llama::{GenerateOptions, LlamaForCausalLM, LoadedModel, Tokenizer, generate};
-use anneal_sql::{Databases, clean_sql, schema_text};
+use anneal_sql::{Databases, clean_sql};
 use anneal_train::{Progress, ProgressReport};
 use burn::tensor::Device;
 
 use crate::ExampleError;
+use crate::prompting::{PromptSettings, Prompter};
 
 /// How a model's files say that it is to be asked: tokenizer, template, end.
 #[derive(Debug)]
@@ -87,37 +89,22 @@ impl Conversation {
 
     /// Asks for the SQL of every question; the answers are in their order.
     ///
-    /// A question without a context gets the schema of its database. Prompts
-    /// are sorted by length, so that a batch holds little padding.
+    /// How they are asked is said by `prompt`, [`PromptSettings`] or a [`SqlPrompt`](anneal_data::SqlPrompt) for
+    /// schemas as they are given. A schema that leaves no room for the answer is cut, which is said on standard
+    /// error. Prompts are sorted by length, so that a batch holds little padding.
     ///
     /// # Errors
-    /// A prompt that can't be rendered or is too long, or a missing database.
-    pub fn predict(
+    /// A prompt that can't be rendered or is too long even then, or a missing database.
+    pub fn predict<'d>(
         &self,
         (loaded, model): (&LoadedModel, &LlamaForCausalLM),
-        prompt: &SqlPrompt,
+        prompt: impl Into<PromptSettings>,
         questions: &[Question],
-        databases: &mut Databases,
+        databases: impl Into<Option<&'d mut Databases>>,
         device: &Device,
         options: PredictOptions,
     ) -> Result<Vec<String>, ExampleError> {
-        let mut prompts = Vec::with_capacity(questions.len());
-        let (new, limit) = (options.max_new_tokens, loaded.config.context_length());
-        for (index, question) in questions.iter().enumerate() {
-            let messages = messages(prompt, question, databases)?;
-            let ids = self.prompt_ids(&messages)?;
-            let tokens = model.num_virtual_tokens() + ids.len();
-            if tokens.saturating_add(new) > limit {
-                return Err(ExampleError::PromptTooLong {
-                    index,
-                    question: question.question.clone(),
-                    tokens,
-                    new,
-                    limit,
-                });
-            }
-            prompts.push(ids);
-        }
+        let prompts = self.prompts((loaded, model), prompt, questions, databases, options)?;
         let mut order: Vec<usize> = (0..prompts.len()).collect();
         order.sort_by_key(|&i| (prompts[i].len(), i));
         let generation = GenerateOptions {
@@ -145,17 +132,50 @@ impl Conversation {
         progress.finish(&format!("{done} questions answered"));
         Ok(answers)
     }
-}
 
-/// A question's messages, with its own context or its database's schema.
-fn messages(
-    prompt: &SqlPrompt,
-    question: &Question,
-    databases: &mut Databases,
-) -> Result<Vec<Message>, ExampleError> {
-    if let Some(context) = &question.context {
-        return Ok(prompt.prompt(context, &question.question)?);
+    /// The ids of every question's prompt.
+    fn prompts<'d>(
+        &self,
+        (loaded, model): (&LoadedModel, &LlamaForCausalLM),
+        prompt: impl Into<PromptSettings>,
+        questions: &[Question],
+        databases: impl Into<Option<&'d mut Databases>>,
+        options: PredictOptions,
+    ) -> Result<Vec<Vec<u32>>, ExampleError> {
+        let mut databases = databases.into();
+        let mut prompter = Prompter::new(prompt)?;
+        let (new, limit) = (options.max_new_tokens, loaded.config.context_length());
+        let room = limit.saturating_sub(model.num_virtual_tokens() + new);
+        let (mut prompts, mut cut) = (Vec::with_capacity(questions.len()), Vec::new());
+        for (index, question) in questions.iter().enumerate() {
+            let asked = self.ask(&mut prompter, question, databases.as_deref_mut(), room)?;
+            let Some(asked) = asked else {
+                let context = prompter.context(question, databases.as_deref_mut())?;
+                let messages = prompter.messages(question, &context)?;
+                return Err(ExampleError::PromptTooLong {
+                    index,
+                    question: question.question.clone(),
+                    tokens: model.num_virtual_tokens() + self.prompt_ids(&messages)?.len(),
+                    new,
+                    limit,
+                });
+            };
+            if !asked.left_out.is_empty() {
+                cut.push(index);
+            }
+            prompts.push(asked.ids);
+        }
+        if let [first, ..] = cut[..]
+            && options.progress != ProgressReport::Hidden
+        {
+            // A courtesy; a closed standard error can do without.
+            let _ = writeln!(
+                std::io::stderr(),
+                "note: {} of {} schemas were cut to fit the model's {limit} positions, the first that of question {first}",
+                cut.len(),
+                questions.len()
+            );
+        }
+        Ok(prompts)
     }
-    let schema = schema_text(databases.open(&question.db_id)?.main())?;
-    Ok(prompt.prompt(&schema, &question.question)?)
 }

@@ -67,16 +67,19 @@ impl Curve {
                 beta_2: self.betas[1],
                 epsilon: self.eps,
                 weight_decay: self.weight_decay,
-            },
+            }
+            .into(),
             schedule: Schedule {
                 decay: Decay::Cosine,
                 warmup: Warmup::Steps(self.warmup_steps),
+                ..Schedule::default()
             },
             max_grad_norm: Some(self.max_grad_norm),
             budget: Budget {
                 max_steps: Some(self.total_steps),
                 ..Budget::default()
             },
+            ..TrainerConfig::default()
         }
     }
 }

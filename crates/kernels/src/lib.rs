@@ -3,9 +3,10 @@
 //! Every kernel has a plain twin in [`mod@reference`], written in burn's tensor
 //! operations and differentiated by burn, and a test that the two agree in
 //! values and gradients ([`logits`] is no kernel of its own: it is [`linear`] on
-//! a weight that is widened piece by piece). The functions here choose the fastest form that the
-//! tensor's device offers; the twins are for tests, for reading, and for
-//! devices without a kernel of their own.
+//! a weight that is widened piece by piece; [`cross_entropy_rows`] is plain already).
+//! The functions here choose the fastest form that the tensor's device offers;
+//! the twins are for tests, for reading, and for devices without a kernel of
+//! their own.
 //!
 //! Tensors may be f32 or narrower (bf16, f16). The result has the type of the
 //! input, but a softmax and a norm's statistics are f32 inside, and logits and
@@ -16,6 +17,7 @@
 //! operation must be written per backend (feature `flex`: burn's CPU backend).
 
 mod attention;
+mod cross_entropy;
 mod first_keys;
 #[cfg(feature = "flex")]
 mod flex;
@@ -31,9 +33,10 @@ mod widened;
 pub mod reference;
 
 pub use attention::{AttentionMask, attention};
+pub use cross_entropy::cross_entropy_rows;
 pub use first_keys::FirstKeys;
 pub use linear::linear;
-pub use linear_cross_entropy::linear_cross_entropy;
+pub use linear_cross_entropy::{linear_cross_entropy, linear_cross_entropy_rows};
 pub use logits::logits;
 pub use lora_linear::lora_linear;
 pub use rms_norm::rms_norm;

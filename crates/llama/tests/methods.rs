@@ -6,6 +6,8 @@
     reason = "a helper of a test that meets an error should stop right there"
 )]
 
+mod gradients;
+
 use anneal_llama::{
     GenerateOptions, LlamaForCausalLM, LoadOptions, LoadedModel, Precision, generate, load_with,
 };
@@ -15,9 +17,10 @@ use anneal_peft::{
     set_active,
 };
 use anneal_testkit::{assert_close, device, fixture_path, max_difference};
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{DType, Device, Gradients, Int, Tensor};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use gradients::base_gradients;
 
 fn names<const N: usize>(names: [&str; N]) -> TargetModules {
     TargetModules::names(names)
@@ -118,6 +121,17 @@ fn loss(loaded: &LoadedModel, model: &LlamaForCausalLM, device: &Device) -> Tens
     model.token_loss(ids, int(PLACES), int(TARGETS), &loaded.config)
 }
 
+/// What each place's loss counts.
+const WEIGHTS: [f32; 6] = [1.0, 0.5, 2.0, 0.0, 1.5, -3.0];
+
+/// The weighted sum of the places' losses, with label smoothing of 0.1.
+fn weighted_loss(loaded: &LoadedModel, model: &LlamaForCausalLM, device: &Device) -> Tensor<1> {
+    let int = |values: [i64; 6]| Tensor::<1, Int>::from_data(values, device);
+    let ids = Tensor::from_data(IDS, device);
+    let losses = model.token_losses(ids, int(PLACES), int(TARGETS), 0.1, &loaded.config);
+    (losses * Tensor::from_data(WEIGHTS, device)).sum()
+}
+
 /// The same from the logits of every place.
 fn loss_of_logits(loaded: &LoadedModel, model: &LlamaForCausalLM, device: &Device) -> Tensor<1> {
     let logits = model.forward(Tensor::from_data(IDS, device), &loaded.config);
@@ -125,36 +139,10 @@ fn loss_of_logits(loaded: &LoadedModel, model: &LlamaForCausalLM, device: &Devic
     let rows = logits.reshape([batch * length, vocabulary]);
     let rows = rows.select(0, Tensor::from_data(PLACES, device));
     let targets = Tensor::<1, Int>::from_data(TARGETS, device).unsqueeze_dim(1);
-    log_softmax(rows, 1).gather(1, targets).sum().neg()
-}
-
-/// Counts the model's own parameters and collects those that got a gradient.
-struct BaseGradients<'a> {
-    gradients: &'a Gradients,
-    stack: Vec<String>,
-    seen: usize,
-    found: Vec<String>,
-}
-
-impl ModuleVisitor for BaseGradients<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.stack.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.stack.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let path = self.stack.join(".");
-        if path.contains(".adapters.") {
-            return;
-        }
-        self.seen += 1;
-        if param.base().grad(self.gradients).is_some() {
-            self.found.push(path);
-        }
-    }
+    let surprise = log_softmax(rows, 1).neg();
+    let chosen = surprise.clone().gather(1, targets);
+    let losses = chosen * 0.9 + surprise.mean_dim(1) * 0.1;
+    (losses.squeeze_dim(1) * Tensor::<1>::from_data(WEIGHTS, device)).sum()
 }
 
 #[test]
@@ -173,15 +161,11 @@ fn a_method_trains_all_of_its_own_and_nothing_else() {
             assert!(some && finite, "{name}: {key}");
         }
         assert_eq!(found.len(), tensors.len(), "{name}");
-        let mut base = BaseGradients {
-            gradients: &gradients,
-            stack: vec![],
-            seen: 0,
-            found: vec![],
-        };
-        loaded.model.visit(&mut base);
-        assert!(base.seen >= 29, "{name}: {} parameters", base.seen);
-        assert!(base.found.is_empty(), "{name}: {:?}", base.found);
+        let base = base_gradients(&loaded.model, &gradients);
+        assert!(base.len() >= 29, "{name}: {} parameters", base.len());
+        for (path, gradient) in base {
+            assert!(gradient.is_none(), "{name}: {path} has a gradient");
+        }
     });
 }
 
@@ -191,13 +175,13 @@ fn the_loss_and_its_gradients_are_those_of_the_logits() {
     each(&device, Precision::F32, |name, loaded| {
         let model = &loaded.model;
         let (fused, plain) = (
-            loss(&loaded, model, &device),
+            weighted_loss(&loaded, model, &device),
             loss_of_logits(&loaded, model, &device),
         );
         assert_close(fused.clone().inner(), plain.clone().inner(), 1e-5);
         let found = adapter_gradients(model, &fused.backward());
         for (key, expected) in adapter_gradients(model, &plain.backward()) {
-            let flat = |data: &burn::tensor::TensorData| {
+            let flat = |data: &TensorData| {
                 let values: Vec<f32> = data.iter::<f32>().collect();
                 Tensor::<1>::from_floats(values.as_slice(), &anneal_testkit::device())
             };
@@ -205,6 +189,24 @@ fn the_loss_and_its_gradients_are_those_of_the_logits() {
             let largest = max_difference(expected.clone(), expected.zeros_like());
             let off = max_difference(found, expected) / largest;
             assert!(off <= 1e-4, "{name}: {key} is off by {off:e}");
+        }
+    });
+}
+
+#[test]
+fn no_places_give_no_losses_and_gradients_of_zero() {
+    let device = device().autodiff();
+    each(&device, Precision::F32, |name, loaded| {
+        let none = || Tensor::<1, Int>::from_data(TensorData::new(Vec::<i64>::new(), [0]), &device);
+        let ids = Tensor::from_data(IDS, &device);
+        let model = &loaded.model;
+        let losses = model.token_losses(ids, none(), none(), 0.1, &loaded.config);
+        assert_eq!(losses.dims(), [0], "{name}");
+        let sum = losses.sum();
+        assert!(sum.is_tracked(), "{name}");
+        assert_eq!(sum.clone().into_scalar::<f32>(), 0.0, "{name}");
+        for (key, gradient) in adapter_gradients(model, &sum.backward()) {
+            assert!(gradient.iter::<f32>().all(|g| g == 0.0), "{name}: {key}");
         }
     });
 }

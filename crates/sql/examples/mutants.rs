@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::PathBuf;
 
-use anneal_sql::{Column, Edit, MutateError, Schema, Table, mutants};
+use anneal_sql::{Budget, Database, Edit, MutateError, Schema, mutants};
 use clap::Parser;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value as Json;
@@ -62,19 +62,26 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             None => field("context").ok_or("a row without context")?,
         };
         if open.as_ref().is_none_or(|(name, ..)| *name != key) {
-            let connection = match &flags.databases {
-                Some(folder) => Connection::open_with_flags(
-                    folder.join(&key).join(format!("{key}.sqlite")),
-                    OpenFlags::SQLITE_OPEN_READ_ONLY,
-                )?,
-                None => Connection::open_in_memory()?,
+            let (connection, database) = match &flags.databases {
+                Some(folder) => {
+                    let path = folder.join(&key).join(format!("{key}.sqlite"));
+                    let connection =
+                        Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+                    (connection, Database::open(path)?)
+                }
+                None => {
+                    let connection = Connection::open_in_memory()?;
+                    let made = connection.execute_batch(&key);
+                    let database = Database::from_context(&key, &Budget::default());
+                    let (Ok(()), Ok(database)) = (made, database) else {
+                        open = None;
+                        counts.contexts += 1;
+                        continue;
+                    };
+                    (connection, database)
+                }
             };
-            if flags.databases.is_none() && connection.execute_batch(&key).is_err() {
-                open = None;
-                counts.contexts += 1;
-                continue;
-            }
-            let schema = schema(&connection)?;
+            let schema = Schema::read(&database)?;
             open = Some((key, connection, schema));
         }
         let Some((_, connection, schema)) = &open else {
@@ -181,35 +188,5 @@ fn same_result(connection: &Connection, gold: &str) -> Result<bool, Box<dyn std:
         (Ok(left), Ok(right)) => left == right,
         (Err(left), Err(right)) => left.to_string() == right.to_string(),
         _ => false,
-    })
-}
-
-fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
-    let mut names =
-        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")?;
-    let names: Vec<String> = names
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    let mut tables = Vec::new();
-    for name in names {
-        let mut columns = connection
-            .prepare("SELECT name, type FROM pragma_table_xinfo(?1) WHERE hidden <> 1")?;
-        let columns = columns.query_map([&name], |row| {
-            Ok(Column {
-                name: row.get(0)?,
-                declared_type: row.get(1)?,
-                ..Column::default()
-            })
-        })?;
-        let columns = columns.collect::<Result<_, _>>()?;
-        tables.push(Table {
-            name,
-            columns,
-            ..Table::default()
-        });
-    }
-    Ok(Schema {
-        tables,
-        ..Schema::default()
     })
 }

@@ -93,6 +93,7 @@ mod database;
 mod difference;
 mod error;
 mod evaluate;
+mod extract;
 mod failure;
 mod file;
 mod functions;
@@ -123,6 +124,7 @@ pub use error::{QueryError, SqlError};
 pub use evaluate::{
     Case, EvaluateError, EvaluateOptions, Evaluator, Example, GoldPolicy, Preview, Shown, Source,
 };
+pub use extract::clean_sql;
 pub use failure::Failure;
 pub use gate::{MAX_HEAP_BYTES, MAX_SQL_BYTES, MAX_VALUE_BYTES};
 pub use generate::{GenerateError, GenerateOptions, Generated, generate};
@@ -149,4 +151,4 @@ pub use schema::{
 };
 pub use spans::{Span, TokenClass, sql_spans};
 pub use suite::{Databases, Gold, Suite};
-pub use text::{clean_sql, orders, repaired, without_distinct};
+pub use text::{orders, repaired, without_distinct};

@@ -1,42 +1,8 @@
-//! SQL as text: out of a model's answer, its order, repaired as Spider's script does, and without DISTINCT.
+//! SQL as text: its order, repaired as Spider's script does, and without DISTINCT.
 
 use std::borrow::Cow;
 
 use crate::lexer::{Kind, Token, tokens};
-
-/// The SQL in what a model wrote.
-///
-/// In this order: if there is a Markdown fence (three backticks), only the inside
-/// of the first one is kept, to the end of the text if the fence is never closed,
-/// and without its language word (`sql`, `sqlite`, `SQL`); then white space and
-/// semicolons are cut from both ends. Nothing else is touched: prose around bare
-/// SQL stays, and fails when it runs.
-///
-/// ```
-/// use anneal_sql::clean_sql;
-/// assert_eq!(clean_sql("Here it is:\n```sql\nSELECT 1;\n```\nEnjoy"), "SELECT 1");
-/// assert_eq!(clean_sql("  SELECT 1 ;\n"), "SELECT 1");
-/// assert_eq!(clean_sql("```SELECT 1"), "SELECT 1");
-/// ```
-#[must_use]
-pub fn clean_sql(text: &str) -> &str {
-    const FENCE: &str = "```";
-    let inside = match text.split_once(FENCE) {
-        None => text,
-        Some((_, after)) => {
-            let inside = after.split_once(FENCE).map_or(after, |(inside, _)| inside);
-            let word = inside.len()
-                - inside
-                    .trim_start_matches(|c: char| c.is_alphanumeric())
-                    .len();
-            match inside[..word].to_ascii_lowercase().as_str() {
-                "sql" | "sqlite" | "sqlite3" => &inside[word..],
-                _ => inside,
-            }
-        }
-    };
-    inside.trim_matches(|c: char| c.is_whitespace() || c == ';')
-}
 
 /// Whether the order of a gold query's rows counts: whether `sql` has an ORDER BY, at any depth.
 ///
@@ -157,18 +123,6 @@ pub fn without_distinct(sql: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fences_and_semicolons_go() {
-        assert_eq!(
-            clean_sql("```\nSELECT 2\n``` ```sql\nSELECT 3```"),
-            "SELECT 2"
-        );
-        assert_eq!(clean_sql("```SQLite SELECT 2;;```"), "SELECT 2");
-        assert_eq!(clean_sql("```sqlx"), "sqlx");
-        assert_eq!(clean_sql("SELECT `a` FROM t"), "SELECT `a` FROM t");
-        assert_eq!(clean_sql(" ;\n"), "");
-    }
 
     #[test]
     fn an_order_counts_at_any_depth_as_keywords() {

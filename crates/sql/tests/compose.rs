@@ -29,9 +29,11 @@ INSERT INTO song VALUES (1, 'Sun', 180, 1), (2, 'Gentle Rain', 240, 1), (3, 'Hom
 fn made(script: &str) -> (tempfile::TempDir, Database, Schema) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("made.sqlite");
+    // Keys that point nowhere are among what is tested.
+    let script = format!("PRAGMA foreign_keys = OFF; {script}");
     rusqlite::Connection::open(&path)
         .unwrap()
-        .execute_batch(script)
+        .execute_batch(&script)
         .unwrap();
     let database = Database::open(&path).unwrap();
     let schema = Schema::read(&database).unwrap();
@@ -351,11 +353,12 @@ fn odd_schemas_are_survived() {
         .collect();
     assert!(!joins.is_empty());
     for one in joins {
-        assert_eq!(
-            one.question.contains("home team"),
-            one.sql.contains("home_team_id = "),
-            "{one:?}"
-        );
+        let side = if one.sql.contains("t1.home_team_id = t2.id") {
+            "home team"
+        } else {
+            "away team"
+        };
+        assert!(one.question.contains(side), "{one:?}");
     }
 }
 

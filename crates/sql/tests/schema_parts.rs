@@ -447,3 +447,18 @@ fn descriptions_join_in() {
             .contains("none: ")
     );
 }
+
+/// A table without columns is no SQL; an empty list beside another one adds nothing.
+#[test]
+fn an_empty_list_of_columns_is_refused() {
+    let schema = Schema::parse("CREATE TABLE a (x INT, y INT)").unwrap();
+    let none = Selection::columns("A", [""; 0]);
+    assert_eq!(
+        schema.keep(std::slice::from_ref(&none)),
+        Err(NameError::NoColumns { table: "a".into() })
+    );
+    let kept = schema
+        .keep(&[none, Selection::columns("a", ["y"])])
+        .unwrap();
+    assert_eq!(kept.tables[0].columns.len(), 1);
+}

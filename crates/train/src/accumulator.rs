@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 
 use crate::error::{Result, TrainError};
 use crate::gradients::GradientMap;
-use crate::loss::TokenLoss;
+use crate::loss::{LossPart, TokenLoss};
 
 /// What the micro-batches of one optimiser step add up to.
 ///
@@ -22,7 +22,9 @@ pub struct Accumulator {
     pub(crate) started: Duration,
     pub(crate) gradients: GradientMap,
     pub(crate) tokens: usize,
+    pub(crate) model_tokens: u64,
     losses: Vec<(usize, Tensor<1>)>,
+    parts: Vec<LossPart>,
     micro_batches: usize,
 }
 
@@ -33,7 +35,9 @@ impl Accumulator {
             started,
             gradients: GradientMap::default(),
             tokens: 0,
+            model_tokens: 0,
             losses: Vec::new(),
+            parts: Vec::new(),
             micro_batches: 0,
         }
     }
@@ -60,6 +64,7 @@ impl Accumulator {
         self.gradients.collect(module, gradients);
         self.tokens += loss.count;
         self.losses.push((micro_batch, loss.sum.inner()));
+        self.parts.extend(loss.parts);
         Ok(())
     }
 
@@ -78,11 +83,25 @@ impl Accumulator {
         }
         self.tokens += loss.count;
         self.losses.push((micro_batch, loss.sum.inner()));
+        self.parts.extend(loss.parts);
+    }
+
+    /// Counts tokens that went through the model, padding left out, trained or not.
+    ///
+    /// [`Budget::max_tokens`](crate::Budget::max_tokens) limits their sum over all steps; without
+    /// that limit nothing needs to be counted.
+    pub fn count_tokens(&mut self, tokens: u64) {
+        self.model_tokens += tokens;
     }
 
     /// The trained tokens so far.
     pub fn trained_tokens(&self) -> usize {
         self.tokens
+    }
+
+    /// Takes the parts of the losses out, those of every micro-batch one after another.
+    pub(crate) fn take_parts(&mut self) -> Vec<LossPart> {
+        std::mem::take(&mut self.parts)
     }
 
     /// The mean loss per trained token. Waits for the device.

@@ -8,10 +8,18 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, TrainError};
+use crate::error::Result;
+use crate::optimizer::{
+    Optimizer, ParameterUpdate, StateLeaf, StateTensors, step_leaf, step_tensor,
+};
+use crate::range::{Range, check};
+
+/// The names of a state's tensors, PyTorch's.
+const EXP_AVG: &str = "exp_avg";
+const EXP_AVG_SQ: &str = "exp_avg_sq";
 
 /// Settings of [`AdamW`]; the defaults are those of Hugging Face's `TrainingArguments`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,47 +53,15 @@ impl AdamWConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`TrainError::InvalidSetting`] for the first setting that is out of its range.
+    /// [`TrainError::InvalidSetting`](crate::TrainError::InvalidSetting) for the first setting that is out of its range.
     pub fn validate(&self) -> Result<()> {
-        let positive = "finite and not negative";
-        let below_one = "at least 0 and below 1";
-        let finite = |v: f64| v.is_finite() && v >= 0.0;
-        for (name, value, valid, expected) in [
-            (
-                "learning_rate",
-                self.learning_rate,
-                finite(self.learning_rate),
-                positive,
-            ),
-            (
-                "beta_1",
-                self.beta_1,
-                (0.0..1.0).contains(&self.beta_1),
-                below_one,
-            ),
-            (
-                "beta_2",
-                self.beta_2,
-                (0.0..1.0).contains(&self.beta_2),
-                below_one,
-            ),
-            ("epsilon", self.epsilon, finite(self.epsilon), positive),
-            (
-                "weight_decay",
-                self.weight_decay,
-                finite(self.weight_decay),
-                positive,
-            ),
-        ] {
-            if !valid {
-                return Err(TrainError::InvalidSetting {
-                    name,
-                    value: value.to_string(),
-                    expected,
-                });
-            }
-        }
-        Ok(())
+        check([
+            ("learning_rate", self.learning_rate, Range::NotNegative),
+            ("beta_1", self.beta_1, Range::BelowOne),
+            ("beta_2", self.beta_2, Range::BelowOne),
+            ("epsilon", self.epsilon, Range::NotNegative),
+            ("weight_decay", self.weight_decay, Range::NotNegative),
+        ])
     }
 }
 
@@ -128,7 +104,7 @@ pub struct Moments {
 #[derive(Clone, Debug)]
 pub struct AdamW {
     config: AdamWConfig,
-    pub(crate) moments: BTreeMap<String, Moments>,
+    moments: BTreeMap<String, Moments>,
 }
 
 impl AdamW {
@@ -172,16 +148,29 @@ impl AdamW {
         gradient: Tensor<1>,
         learning_rate: f64,
     ) -> Tensor<D> {
+        let (shape, dtype) = (parameter.shape(), parameter.dtype());
+        let flat = parameter.reshape([shape.num_elements()]).cast(DType::F32);
+        let weight_decay = if D > 1 { self.config.weight_decay } else { 0.0 };
+        let updated = self.update_flat(path, flat, gradient, learning_rate, weight_decay);
+        updated.cast(dtype).reshape(shape)
+    }
+
+    /// [`update`](Self::update) of a flat f32 tensor with this decay.
+    fn update_flat(
+        &mut self,
+        path: &str,
+        mut p: Tensor<1>,
+        gradient: Tensor<1>,
+        learning_rate: f64,
+        weight_decay: f64,
+    ) -> Tensor<1> {
         let AdamWConfig {
             beta_1,
             beta_2,
             epsilon,
-            weight_decay,
             ..
         } = self.config;
-        let (shape, dtype) = (parameter.shape(), parameter.dtype());
-        let mut p = parameter.reshape([shape.num_elements()]).cast(DType::F32);
-        if weight_decay > 0.0 && D > 1 {
+        if weight_decay > 0.0 {
             p = p.mul_scalar(1.0 - learning_rate * weight_decay);
         }
 
@@ -213,7 +202,90 @@ impl AdamW {
                 step,
             },
         );
-        p.cast(dtype).reshape(shape)
+        p
+    }
+}
+
+/// A checkpoint holds `exp_avg` and `exp_avg_sq` (f32, the parameter's shape, zeros before the first
+/// update) and `step`.
+impl Optimizer for AdamW {
+    fn name(&self) -> &str {
+        "adamw"
+    }
+
+    fn learning_rate(&self) -> f64 {
+        self.config.learning_rate
+    }
+
+    fn update(&mut self, parameter: ParameterUpdate<'_>) -> Tensor<1> {
+        let ParameterUpdate {
+            path,
+            value,
+            gradient,
+            learning_rate,
+            weight_decay,
+            shape,
+        } = parameter;
+        let own = if shape.len() > 1 {
+            self.config.weight_decay
+        } else {
+            0.0
+        };
+        let weight_decay = weight_decay.unwrap_or(own);
+        self.update_flat(path, value, gradient, learning_rate, weight_decay)
+    }
+
+    fn state(&self, path: &str, shape: &[usize]) -> Vec<(String, TensorData)> {
+        let state = self.moments.get(path);
+        let shaped = |values: Option<&Tensor<1>>| match values {
+            Some(values) => {
+                let bytes = values.to_data().as_bytes().to_vec();
+                TensorData::from_bytes_vec(bytes, shape, DType::F32)
+            }
+            None => TensorData::zeros::<f32, _>(shape),
+        };
+        vec![
+            (EXP_AVG.into(), shaped(state.map(|s| &s.exp_avg))),
+            (EXP_AVG_SQ.into(), shaped(state.map(|s| &s.exp_avg_sq))),
+            step_tensor(state.map_or(0, |s| s.step)),
+        ]
+    }
+
+    fn layout(&self, _path: &str, shape: &[usize], _step: u64, _device: &Device) -> Vec<StateLeaf> {
+        let moment = |name: &str| StateLeaf {
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+            dtype: DType::F32,
+        };
+        vec![moment(EXP_AVG), moment(EXP_AVG_SQ), step_leaf()]
+    }
+
+    fn set_state(
+        &mut self,
+        path: &str,
+        shape: &[usize],
+        step: u64,
+        mut tensors: StateTensors,
+        device: &Device,
+    ) {
+        let elements: usize = shape.iter().product();
+        let mut flat = |name: &str| {
+            let bytes = tensors.remove(name)?.as_bytes().to_vec();
+            let data = TensorData::from_bytes_vec(bytes, [elements], DType::F32);
+            Some(Tensor::<1>::from_data(data, (device, DType::F32)))
+        };
+        if let (Some(exp_avg), Some(exp_avg_sq), 1..) = (flat(EXP_AVG), flat(EXP_AVG_SQ), step) {
+            let moments = Moments {
+                exp_avg,
+                exp_avg_sq,
+                step,
+            };
+            self.moments.insert(path.to_owned(), moments);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.moments.clear();
     }
 }
 

@@ -1,4 +1,4 @@
-//! How long a run may take, in steps, epochs or minutes, and how much of that is used.
+//! How long a run may take, in steps, epochs, tokens or minutes, and how much of that is used.
 
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ pub struct Budget {
     pub epochs: Option<f64>,
     /// Minutes of training, over all sessions of a resumed run.
     pub max_minutes: Option<f64>,
+    /// Tokens that went through the model, padding left out. The step that reaches the limit is
+    /// done whole. Needs [`Accumulator::count_tokens`](crate::Accumulator::count_tokens).
+    pub max_tokens: Option<u64>,
 }
 
 impl Budget {
@@ -28,14 +31,15 @@ impl Budget {
     ///
     /// # Example
     /// ```
-    /// use anneal_train::Budget;
+    /// use anneal_train::{Budget, Spent};
     /// use std::time::Duration;
     ///
     /// let budget = Budget { epochs: Some(1.5), max_minutes: Some(10.0), ..Budget::default() };
     /// let limits = budget.limits(25).unwrap();
     /// assert_eq!(limits.steps, Some(38));
     /// // 19 of 38 steps after 6 of 10 minutes: the minutes will end first.
-    /// assert_eq!(limits.progress(19, Duration::from_secs(360)), 0.6);
+    /// let spent = Spent { steps: 19, time: Duration::from_secs(360), tokens: 0 };
+    /// assert_eq!(limits.progress(spent), 0.6);
     /// ```
     pub fn limits(&self, steps_per_epoch: u64) -> Result<Limits> {
         let positive = |name, value: f64| {
@@ -72,34 +76,59 @@ impl Budget {
                 })?)
             }
         };
-        if steps.is_none() && time.is_none() {
+        if let Some(max_tokens) = self.max_tokens {
+            positive("max_tokens", max_tokens as f64)?;
+        }
+        let tokens = self.max_tokens;
+        if steps.is_none() && time.is_none() && tokens.is_none() {
             return Err(TrainError::InvalidSetting {
                 name: "budget",
                 value: "none".into(),
-                expected: "one of max_steps, epochs and max_minutes",
+                expected: "one of max_steps, epochs, max_tokens and max_minutes",
             });
         }
-        Ok(Limits { steps, time })
+        Ok(Limits {
+            steps,
+            time,
+            tokens,
+        })
     }
 }
 
-/// A [`Budget`] in steps and time.
+/// What a run has used of its [`Limits`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Optimiser steps done.
+    pub steps: u64,
+    /// Time trained, over all sessions.
+    pub time: Duration,
+    /// Tokens that went through the model.
+    pub tokens: u64,
+}
+
+/// A [`Budget`] in steps, time and tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Optimiser steps, where they are limited.
     pub steps: Option<u64>,
     /// Training time, where it is limited.
     pub time: Option<Duration>,
+    /// Tokens through the model, where they are limited.
+    pub tokens: Option<u64>,
 }
 
 impl Limits {
-    /// The used part of the budget, in `0..=1`: `min(1, max(step / steps, elapsed / time))`.
-    pub fn progress(&self, step: u64, elapsed: Duration) -> f64 {
-        let of_steps = self.steps.map_or(0.0, |steps| step as f64 / steps as f64);
+    /// The used part of the budget, in `0..=1`: the largest of `steps / max_steps`,
+    /// `time / max_time` and `tokens / max_tokens`, and at most 1.
+    pub fn progress(&self, spent: Spent) -> f64 {
+        let of = |used: u64, limit: Option<u64>| limit.map_or(0.0, |l| used as f64 / l as f64);
         let of_time = self.time.map_or(0.0, |time| {
-            elapsed.as_secs_f64() / time.as_secs_f64().max(f64::MIN_POSITIVE)
+            spent.time.as_secs_f64() / time.as_secs_f64().max(f64::MIN_POSITIVE)
         });
-        of_steps.max(of_time).min(1.0)
+        of(spent.steps, self.steps)
+            .max(of(spent.tokens, self.tokens))
+            .max(of_time)
+            .min(1.0)
     }
 }
 
@@ -112,13 +141,23 @@ mod tests {
         let budget = Budget {
             max_steps: Some(40),
             epochs: Some(2.0),
-            max_minutes: None,
+            max_tokens: Some(1000),
+            ..Budget::default()
         };
         assert_eq!(budget.limits(13).unwrap().steps, Some(26));
         assert_eq!(budget.limits(30).unwrap().steps, Some(40));
         let limits = budget.limits(30).unwrap();
-        assert_eq!(limits.progress(10, Duration::from_secs(1 << 40)), 0.25);
-        assert_eq!(limits.progress(41, Duration::ZERO), 1.0);
+        let progress = |steps, tokens| {
+            limits.progress(Spent {
+                steps,
+                time: Duration::from_secs(1 << 40),
+                tokens,
+            })
+        };
+        assert_eq!(progress(10, 100), 0.25);
+        assert_eq!(progress(10, 500), 0.5);
+        assert_eq!(progress(41, 0), 1.0);
+        assert_eq!(progress(1, 1001), 1.0);
     }
 
     #[test]
@@ -126,13 +165,18 @@ mod tests {
         let message = |budget: Budget| budget.limits(5).unwrap_err().to_string();
         assert_eq!(
             message(Budget::default()),
-            "`budget` must be one of max_steps, epochs and max_minutes, got none"
+            "`budget` must be one of max_steps, epochs, max_tokens and max_minutes, got none"
         );
         let budget = Budget {
             max_minutes: Some(-2.0),
             ..Budget::default()
         };
         assert_eq!(message(budget), "`max_minutes` must be positive, got -2");
+        let budget = Budget {
+            max_tokens: Some(0),
+            ..Budget::default()
+        };
+        assert_eq!(message(budget), "`max_tokens` must be positive, got 0");
         let budget = Budget {
             max_minutes: Some(1e300),
             ..Budget::default()

@@ -31,6 +31,37 @@ pub struct TokenLoss {
     pub sum: Tensor<1>,
     /// The number of trained tokens in the sum.
     pub count: usize,
+    /// Sums over parts of the tokens, for reading; the training does not look at them.
+    pub parts: Vec<LossPart>,
+}
+
+/// The summed loss of some of a micro-batch's tokens, such as those of one class.
+///
+/// Parts are logged as the mean per token of the part, `Σ sumᵢ / Σ countᵢ` over a step's
+/// micro-batches. They need not cover all tokens, and may overlap.
+#[derive(Clone, Debug)]
+pub struct LossPart {
+    /// The name in metrics and TensorBoard.
+    pub name: &'static str,
+    /// The sum, a tensor of one element outside of the gradient graph.
+    pub sum: Tensor<1>,
+    /// The number of tokens in the sum.
+    pub count: usize,
+}
+
+impl LossPart {
+    /// A sum over `count` tokens; its gradient graph, if it has one, is let go.
+    ///
+    /// # Panics
+    /// If `sum` has more than one element.
+    pub fn new(name: &'static str, sum: Tensor<1>, count: usize) -> Self {
+        one_element(&sum);
+        Self {
+            name,
+            sum: sum.inner(),
+            count,
+        }
+    }
 }
 
 impl TokenLoss {
@@ -39,9 +70,18 @@ impl TokenLoss {
     /// # Panics
     /// If `sum` has more than one element.
     pub fn new(sum: Tensor<1>, count: usize) -> Self {
-        let [elements] = sum.dims();
-        assert_eq!(elements, 1, "a loss sum has one element, got {elements}");
-        Self { sum, count }
+        one_element(&sum);
+        Self {
+            sum,
+            count,
+            parts: Vec::new(),
+        }
+    }
+
+    /// The same loss with sums over parts of its tokens.
+    pub fn with_parts(mut self, parts: Vec<LossPart>) -> Self {
+        self.parts = parts;
+        self
     }
 
     /// The mean loss per trained token, 0 where there is none. Waits for the device.
@@ -53,4 +93,9 @@ impl TokenLoss {
             sum / self.count as f64
         }
     }
+}
+
+fn one_element(sum: &Tensor<1>) {
+    let [elements] = sum.dims();
+    assert_eq!(elements, 1, "a loss sum has one element, got {elements}");
 }

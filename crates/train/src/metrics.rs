@@ -1,26 +1,31 @@
 //! `metrics.jsonl`: one JSON object per optimiser step, monotonic over resumes.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, TrainError};
+use crate::lines::{RecordWriter, StepRecord, null_is_nan};
+use crate::run::{PartLoss, ValidationRecord};
 use crate::trainer::StepReport;
 
 /// One line of `metrics.jsonl`.
+///
+/// Every line is of this one kind, so that `pandas.read_json(path, lines=True)` gives a row per
+/// step; `parts` is an object per line, which `pandas.json_normalize` spreads over columns.
+/// Validations have a file of their own. `null` stands for a number that is not finite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricsRecord {
     /// Steps done, this one included.
     pub step: u64,
     /// Passes over the data, with a fraction.
     pub epoch: f64,
-    /// The mean loss per trained token, before the update.
+    /// The mean loss per trained token, before the update; NaN for a step that was passed over.
+    #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
-    /// The learning rate.
+    /// The learning rate; 0 for a step that was passed over.
     pub lr: f64,
-    /// The global gradient norm before clipping.
+    /// The global gradient norm before clipping; NaN for a step that was passed over.
+    #[serde(deserialize_with = "null_is_nan")]
     pub grad_norm: f64,
     /// Tokens that went through the model in this step.
     pub tokens: u64,
@@ -28,8 +33,20 @@ pub struct MetricsRecord {
     pub trained_tokens: u64,
     /// `tokens / seconds`.
     pub tokens_per_second: f64,
+    /// Examples (rows) of this step.
+    #[serde(default)]
+    pub examples: u64,
+    /// `examples / seconds`.
+    #[serde(default)]
+    pub examples_per_second: f64,
     /// Wall-clock seconds of this step.
     pub seconds: f64,
+    /// The mean loss per token of each named part, and its tokens.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, PartLoss>,
+    /// Why the step was passed over, if it was: nothing was updated then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
     /// Peak memory so far, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
@@ -46,18 +63,49 @@ impl MetricsRecord {
             grad_norm: report.grad_norm,
             tokens,
             trained_tokens: report.trained_tokens as u64,
-            tokens_per_second: if report.seconds > 0.0 {
-                tokens as f64 / report.seconds
-            } else {
-                0.0
-            },
+            tokens_per_second: per_second(tokens, report.seconds),
+            examples: 0,
+            examples_per_second: 0.0,
             seconds: report.seconds,
+            parts: BTreeMap::new(),
+            skipped: None,
             peak_memory_bytes: None,
         }
     }
+
+    /// Adds the number of examples in the step.
+    pub fn with_examples(mut self, examples: u64) -> Self {
+        self.examples = examples;
+        self.examples_per_second = per_second(examples, self.seconds);
+        self
+    }
 }
 
-/// Appends records to a file, each flushed when written.
+/// 0 where no time passed.
+fn per_second(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 {
+        count as f64 / seconds
+    } else {
+        0.0
+    }
+}
+
+impl StepRecord for MetricsRecord {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+impl StepRecord for ValidationRecord {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+/// Writes `validation.jsonl`, one line per validation.
+pub type ValidationWriter = RecordWriter<ValidationRecord>;
+
+/// Writes `metrics.jsonl`, one line per step.
 ///
 /// # Example
 /// ```
@@ -73,96 +121,14 @@ impl MetricsRecord {
 /// let line = std::fs::read_to_string(&file).unwrap();
 /// assert!(line.contains(r#""tokens_per_second":32.0"#) && line.ends_with("}\n"));
 /// ```
-#[derive(Debug)]
-pub struct MetricsWriter {
-    path: PathBuf,
-    file: File,
-}
-
-impl MetricsWriter {
-    /// An empty file; one that is there is overwritten.
-    ///
-    /// # Errors
-    /// [`TrainError::Io`].
-    pub fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).map_err(io("write", path))?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-        })
-    }
-
-    /// Continues after `step`: later lines, of steps that will be run again, are cut.
-    ///
-    /// A last line without its end, which a killed process leaves, is cut too. A file that is not
-    /// there begins empty.
-    ///
-    /// # Errors
-    /// [`TrainError::Io`], or [`TrainError::Json`] with the line that is no record.
-    pub fn resume(path: &Path, step: u64) -> Result<Self> {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(io("read", path)(error)),
-        };
-        let mut kept = 0;
-        for (number, line) in text.split_inclusive('\n').enumerate() {
-            if !line.ends_with('\n') {
-                break;
-            }
-            let record: MetricsRecord =
-                serde_json::from_str(line).map_err(|source| TrainError::Json {
-                    file: path.to_owned(),
-                    line: number + 1,
-                    source,
-                })?;
-            if record.step > step {
-                break;
-            }
-            kept += line.len();
-        }
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(io("write", path))?;
-        // Cutting in place keeps the lines before it whatever happens.
-        file.set_len(kept as u64).map_err(io("cut", path))?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-        })
-    }
-
-    /// Appends one line.
-    ///
-    /// # Errors
-    /// [`TrainError::Io`].
-    pub fn write(&mut self, record: &MetricsRecord) -> Result<()> {
-        let line = serde_json::to_string(record).map_err(|source| TrainError::Json {
-            file: self.path.clone(),
-            line: 1,
-            source,
-        })?;
-        // One call, so that a killed process leaves at most one partial line.
-        self.file
-            .write_all(format!("{line}\n").as_bytes())
-            .and_then(|()| self.file.flush())
-            .map_err(io("write", &self.path))
-    }
-}
-
-fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {
-    let path = path.to_owned();
-    move |source| TrainError::Io {
-        action,
-        path,
-        source,
-    }
-}
+pub type MetricsWriter = RecordWriter<MetricsRecord>;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::io::Write;
+    use std::path::Path;
+
     use super::*;
 
     fn record(step: u64, loss: f64) -> MetricsRecord {
@@ -195,8 +161,9 @@ mod tests {
         for step in 1..=5 {
             writer.write(&record(step, 1.0 / step as f64)).unwrap();
         }
-        writer.file.write_all(b"{\"step\":6,\"lo").unwrap();
         drop(writer);
+        let mut file = fs::File::options().append(true).open(&path).unwrap();
+        file.write_all(b"{\"step\":6,\"lo").unwrap();
 
         let mut writer = MetricsWriter::resume(&path, 3).unwrap();
         writer.write(&record(4, 9.0)).unwrap();

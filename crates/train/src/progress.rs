@@ -48,12 +48,25 @@ enum Display {
 impl Progress {
     /// Chooses the display; nothing is shown yet.
     pub fn new(report: ProgressReport) -> Self {
+        Self::with_template(report, "{bar:30} {percent:>3}% {elapsed} +{eta} {msg}")
+    }
+
+    /// A display whose messages say themselves how much time is left.
+    pub(crate) fn without_time_left(report: ProgressReport) -> Self {
+        Self::with_template(report, "{bar:30} {percent:>3}% {elapsed} {wide_msg}")
+    }
+
+    fn with_template(report: ProgressReport, template: &str) -> Self {
         let display = match report {
             ProgressReport::Hidden => Display::Hidden,
-            ProgressReport::Auto if std::io::stderr().is_terminal() => Display::Bar(bar()),
+            ProgressReport::Auto if std::io::stderr().is_terminal() => Display::Bar(bar(template)),
             ProgressReport::Auto => Display::Lines(Lines::default()),
         };
         Self { display }
+    }
+
+    pub(crate) fn is_hidden(&self) -> bool {
+        matches!(self.display, Display::Hidden)
     }
 
     /// Shows the used part of the budget, in `0..=1`, and a message.
@@ -74,7 +87,7 @@ impl Progress {
 
     /// [`update`](Self::update) with a step's numbers and the tokens that it processed.
     pub fn step(&mut self, part: f64, report: &StepReport, tokens: u64) {
-        if !matches!(self.display, Display::Hidden) {
+        if !self.is_hidden() {
             self.update(part, &describe(report, tokens));
         }
     }
@@ -89,11 +102,11 @@ impl Progress {
     }
 }
 
-fn bar() -> ProgressBar {
+fn bar(template: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(BAR_LENGTH), ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template("{bar:30} {percent:>3}% {elapsed} +{eta} {msg}") {
+    match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
-        // The template is a constant; indicatif's own style serves as well.
+        // The templates are constants; indicatif's own style serves as well.
         Err(_) => bar,
     }
 }

@@ -1,16 +1,16 @@
 //! The learning rate over a run: warm-up, then a decay that ends with the budget.
 //!
 //! The decay follows the used part of the budget, not the step number, so that it reaches its
-//! end with the minutes when the minutes end first. Where only steps are limited it is Hugging
-//! Face's `get_cosine_schedule_with_warmup` (or `linear`, or `constant`) exactly.
+//! end with the minutes (or the tokens) when those end first. Where only steps are limited it is
+//! Hugging Face's `get_cosine_with_min_lr_schedule_with_warmup` (or `linear`, or `constant`) exactly.
 
 use std::f64::consts::PI;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::budget::Limits;
-use crate::error::{Result, TrainError};
+use crate::budget::{Limits, Spent};
+use crate::error::Result;
+use crate::range::{Range, check};
 
 /// The shape of the decay after the warm-up; `p` is the used part of what is left then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub enum Decay {
 pub enum Warmup {
     /// Optimiser steps.
     Steps(u64),
-    /// A part of the budget, below 1.
+    /// A part of the budget, below 1. Where only steps are limited, rounded up to whole steps.
     Ratio(f64),
 }
 
@@ -43,43 +43,50 @@ pub struct Schedule {
     pub decay: Decay,
     /// The warm-up.
     pub warmup: Warmup,
+    /// `m`: where the decay ends, as a part of the peak, 0: `decay(p)·(1 − m) + m`. The warm-up
+    /// still begins at 0, and a constant rate stays at 1.
+    pub min_lr_ratio: f64,
 }
 
 impl Default for Schedule {
-    /// Cosine without warm-up.
+    /// Cosine to 0 without warm-up.
     fn default() -> Self {
         Self {
             decay: Decay::Cosine,
             warmup: Warmup::Steps(0),
+            min_lr_ratio: 0.0,
         }
     }
 }
 
 /// A [`Schedule`] fitted to a budget; it remembers when the warm-up ended.
 ///
-/// With `s` steps done, `T` and `B` the limits in steps and time, `P = min(1, max(s/T, elapsed/B))`:
+/// With `s` steps done, `T`, `B` and `K` the limits in steps, time and tokens, and
+/// `P = min(1, max(s/T, time/B, tokens/K))`:
 ///
 /// - warm-up of `w` steps: the factor is `s/w` while `s < w`, so that the **first step has the
-///   learning rate 0**, as in Hugging Face. A ratio `r` gives `P/r` while `P < r`.
-/// - after it: `decay(p)` with `p = (P − P_w)/(1 − P_w)`, where `P_w` is `P` at the first step
-///   after the warm-up (`r` for a ratio, 0 without a warm-up). It starts at 1 and ends at 0 when
-///   the budget is used up, whichever limit that is. With steps alone, `P_w = w/T` and
-///   `p = (s − w)/(T − w)`, Hugging Face's formula.
+///   learning rate 0**, as in Hugging Face. A ratio `r` gives `P/r` while `P < r`; where only steps
+///   are limited it is `⌈r·T⌉` steps, as there.
+/// - after it: `decay(p)·(1 − m) + m` with `p = (P − P_w)/(1 − P_w)`, where `P_w` is `P` at the first
+///   step after the warm-up (`r` for a ratio, 0 without a warm-up) and `m` is `min_lr_ratio`. It
+///   starts at 1 and ends at `m` when the budget is used up, whichever limit that is. With steps
+///   alone, `P_w = w/T` and `p = (s − w)/(T − w)`, Hugging Face's formula.
+/// - past the end nothing changes: the factor stays what it was when the budget was used up, in the
+///   middle of a warm-up that is longer than the budget too.
 ///
-/// With a time limit `P_w` depends on the machine; it is kept in checkpoints.
+/// With a limit in time or tokens `P_w` depends on the run; it is kept in checkpoints.
 ///
 /// # Example
 /// ```
-/// use anneal_train::{Budget, Decay, Schedule, Scheduler, Warmup};
-/// use std::time::Duration;
+/// use anneal_train::{Budget, Decay, Schedule, Scheduler, Spent, Warmup};
 ///
 /// let limits = Budget { max_steps: Some(10), ..Budget::default() }.limits(0).unwrap();
-/// let schedule = Schedule { decay: Decay::Cosine, warmup: Warmup::Steps(3) };
+/// let schedule = Schedule { warmup: Warmup::Steps(3), ..Schedule::default() };
 /// let mut scheduler = Scheduler::new(schedule, limits).unwrap();
 /// // transformers: get_cosine_schedule_with_warmup(optimizer, 3, 10)
 /// let expected = [0.0, 0.333333, 0.666667, 1.0, 0.950484, 0.811745, 0.61126, 0.38874, 0.188255, 0.049516];
 /// for (step, expected) in expected.into_iter().enumerate() {
-///     let factor = scheduler.factor(step as u64, Duration::ZERO);
+///     let factor = scheduler.factor(Spent { steps: step as u64, ..Spent::default() });
 ///     assert!((factor - expected).abs() < 1e-6, "step {step}: {factor}");
 /// }
 /// ```
@@ -88,36 +95,61 @@ pub struct Scheduler {
     schedule: Schedule,
     limits: Limits,
     warmup_end: Option<f64>,
+    end: Option<f64>,
 }
 
 impl Scheduler {
     /// Fits a schedule to a run's limits.
     ///
     /// # Errors
-    /// [`TrainError::InvalidSetting`] where a warm-up ratio is not in `0..1`.
-    pub fn new(schedule: Schedule, limits: Limits) -> Result<Self> {
+    /// [`TrainError::InvalidSetting`](crate::TrainError::InvalidSetting) where a warm-up ratio is
+    /// not in `0..1`, or `min_lr_ratio` not in `0..=1`.
+    pub fn new(mut schedule: Schedule, limits: Limits) -> Result<Self> {
+        check([("min_lr_ratio", schedule.min_lr_ratio, Range::Part)])?;
+        if let Warmup::Ratio(ratio) = schedule.warmup {
+            check([("warmup ratio", ratio, Range::BelowOne)])?;
+            if let Limits {
+                steps: Some(steps),
+                time: None,
+                tokens: None,
+            } = limits
+            {
+                schedule.warmup = Warmup::Steps((steps as f64 * ratio).ceil() as u64);
+            }
+        }
         let warmup_end = match schedule.warmup {
             Warmup::Steps(0) => Some(0.0),
             Warmup::Steps(_) => None,
-            Warmup::Ratio(ratio) if (0.0..1.0).contains(&ratio) => Some(ratio),
-            Warmup::Ratio(ratio) => {
-                return Err(TrainError::InvalidSetting {
-                    name: "warmup ratio",
-                    value: ratio.to_string(),
-                    expected: "at least 0 and below 1",
-                });
-            }
+            Warmup::Ratio(ratio) => Some(ratio),
         };
         Ok(Self {
             schedule,
             limits,
             warmup_end,
+            end: None,
         })
     }
 
-    /// The factor on the peak learning rate for the step that follows `step` finished ones.
-    pub fn factor(&mut self, step: u64, elapsed: Duration) -> f64 {
-        let progress = self.limits.progress(step, elapsed);
+    /// The factor on the peak learning rate for the step that follows what is spent.
+    ///
+    /// Call it in the order of the steps: it remembers when the warm-up ended, and what the factor
+    /// was when the budget was used up.
+    pub fn factor(&mut self, spent: Spent) -> f64 {
+        let progress = self.limits.progress(spent);
+        if progress < 1.0 {
+            return self.within(spent.steps, progress);
+        }
+        if let Some(end) = self.end {
+            return end;
+        }
+        // Steps past a limit in steps do not count; a warm-up may not have ended there.
+        let last = self.limits.steps.unwrap_or(u64::MAX);
+        let end = self.within(spent.steps.min(last), progress);
+        self.end = Some(end);
+        end
+    }
+
+    fn within(&mut self, step: u64, progress: f64) -> f64 {
         match self.schedule.warmup {
             Warmup::Steps(steps) if step < steps => return step as f64 / steps as f64,
             Warmup::Ratio(ratio) if progress < ratio => return progress / ratio,
@@ -130,11 +162,13 @@ impl Scheduler {
         } else {
             1.0
         };
-        match self.schedule.decay {
-            Decay::Constant => 1.0,
+        let decay = match self.schedule.decay {
+            Decay::Constant => return 1.0,
             Decay::Linear => 1.0 - p,
             Decay::Cosine => 0.5 * (1.0 + (PI * p).cos()),
-        }
+        };
+        let min = self.schedule.min_lr_ratio;
+        decay * (1.0 - min) + min
     }
 
     /// The limits that the schedule is fitted to.
@@ -155,11 +189,18 @@ impl Scheduler {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::budget::Budget;
 
     fn scheduler(decay: Decay, warmup: Warmup, budget: Budget) -> Scheduler {
-        Scheduler::new(Schedule { decay, warmup }, budget.limits(0).unwrap()).unwrap()
+        let schedule = Schedule {
+            decay,
+            warmup,
+            ..Schedule::default()
+        };
+        Scheduler::new(schedule, budget.limits(0).unwrap()).unwrap()
     }
 
     fn steps(max_steps: u64) -> Budget {
@@ -169,46 +210,11 @@ mod tests {
         }
     }
 
-    /// transformers' lambdas, with `num_cycles` 0.5.
-    fn hugging_face(decay: Decay, s: f64, w: f64, t: f64) -> f64 {
-        if s < w {
-            return s / w.max(1.0);
-        }
-        let p = (s - w) / (t - w).max(1.0);
-        match decay {
-            Decay::Constant => 1.0,
-            Decay::Linear => (1.0 - p).max(0.0),
-            Decay::Cosine => (0.5 * (1.0 + (PI * 0.5 * 2.0 * p).cos())).max(0.0),
-        }
-    }
-
-    #[test]
-    fn steps_alone_give_hugging_faces_numbers() {
-        for decay in [Decay::Constant, Decay::Linear, Decay::Cosine] {
-            for (warmup, total) in [(0, 7), (1, 7), (5, 23), (22, 23)] {
-                let mut scheduler = scheduler(decay, Warmup::Steps(warmup), steps(total));
-                for step in 0..total {
-                    let factor = scheduler.factor(step, Duration::from_secs(step * 1000));
-                    let expected = hugging_face(decay, step as f64, warmup as f64, total as f64);
-                    assert!(
-                        (factor - expected).abs() < 1e-14,
-                        "{decay:?} {warmup}/{total} step {step}: {factor} against {expected}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_ratio_of_the_steps_equals_that_many_steps() {
-        let mut ratio = scheduler(Decay::Cosine, Warmup::Ratio(0.25), steps(20));
-        let mut count = scheduler(Decay::Cosine, Warmup::Steps(5), steps(20));
-        for step in 0..20 {
-            let (a, b) = (
-                ratio.factor(step, Duration::ZERO),
-                count.factor(step, Duration::ZERO),
-            );
-            assert!((a - b).abs() < 1e-14, "step {step}: {a} against {b}");
+    fn at(steps: u64, seconds: u64) -> Spent {
+        Spent {
+            steps,
+            time: Duration::from_secs(seconds),
+            tokens: 0,
         }
     }
 
@@ -220,7 +226,7 @@ mod tests {
         };
         let mut scheduler = scheduler(Decay::Cosine, Warmup::Steps(4), budget);
         // Steps of 3 seconds: the warm-up ends after 12 of 60 seconds.
-        let mut factor = |step: u64| scheduler.factor(step, Duration::from_secs(3 * step));
+        let mut factor = |step: u64| scheduler.factor(at(step, 3 * step));
         let factors: Vec<f64> = (0..=20).map(&mut factor).collect();
         assert_eq!(factors[..5], [0.0, 0.25, 0.5, 0.75, 1.0]);
         for (step, &factor) in factors.iter().enumerate().skip(4) {
@@ -232,29 +238,99 @@ mod tests {
     }
 
     #[test]
+    fn a_ratio_of_the_minutes_is_no_number_of_steps() {
+        let budget = Budget {
+            max_minutes: Some(1.0),
+            max_steps: Some(1000),
+            ..Budget::default()
+        };
+        let mut scheduler = scheduler(Decay::Linear, Warmup::Ratio(0.25), budget);
+        assert_eq!(scheduler.factor(at(1, 6)), 0.4);
+        assert_eq!(scheduler.factor(at(2, 15)), 1.0);
+        assert_eq!(scheduler.factor(at(3, 30)), 1.0 - 0.25 / 0.75);
+    }
+
+    #[test]
     fn the_limit_that_ends_first_drives_the_decay() {
         let budget = Budget {
             max_steps: Some(100),
             max_minutes: Some(1.0),
-            epochs: None,
+            max_tokens: Some(4000),
+            ..Budget::default()
         };
         let mut scheduler = scheduler(Decay::Linear, Warmup::Steps(0), budget);
-        assert_eq!(scheduler.factor(50, Duration::from_secs(15)), 0.5);
-        assert_eq!(scheduler.factor(50, Duration::from_secs(45)), 0.25);
-        assert_eq!(scheduler.factor(51, Duration::from_secs(61)), 0.0);
+        let mut factor = |steps, seconds, tokens| {
+            scheduler.factor(Spent {
+                tokens,
+                ..at(steps, seconds)
+            })
+        };
+        assert_eq!(factor(50, 15, 800), 0.5);
+        assert_eq!(factor(50, 45, 800), 0.25);
+        assert_eq!(factor(50, 45, 3500), 0.125);
+        assert_eq!(factor(51, 61, 3500), 0.0);
     }
 
     #[test]
-    fn a_ratio_of_one_is_refused() {
-        let limits = steps(4).limits(0).unwrap();
+    fn nothing_rises_past_the_end() {
         let schedule = Schedule {
-            decay: Decay::Linear,
-            warmup: Warmup::Ratio(1.0),
+            decay: Decay::Cosine,
+            warmup: Warmup::Steps(2),
+            min_lr_ratio: 0.1,
         };
-        let message = Scheduler::new(schedule, limits).unwrap_err().to_string();
+        let mut decayed = Scheduler::new(schedule, steps(8).limits(0).unwrap()).unwrap();
+        // transformers' cosine would be at 0.55 again at step 11, and at 1 at step 14.
+        for step in [7, 8, 9, 11, 14, 1000] {
+            let factor = decayed.factor(at(step, 0));
+            let expected = if step == 7 {
+                0.1 + 0.9 * 0.5 * (1.0 + (PI * 5.0 / 6.0).cos())
+            } else {
+                0.1
+            };
+            assert!((factor - expected).abs() < 1e-15, "step {step}: {factor}");
+        }
+    }
+
+    #[test]
+    fn a_warm_up_longer_than_the_budget_stops_where_the_budget_ends() {
+        for decay in [Decay::Constant, Decay::Linear, Decay::Cosine] {
+            let mut early = scheduler(decay, Warmup::Steps(40), steps(10));
+            let factors: Vec<f64> = (0..60).map(|step| early.factor(at(step, 0))).collect();
+            for (step, factor) in factors.into_iter().enumerate() {
+                assert_eq!(factor, step.min(10) as f64 / 40.0, "{decay:?} step {step}");
+            }
+            // The same where the run is asked for the first time after its end.
+            let mut late = scheduler(decay, Warmup::Steps(40), steps(10));
+            assert_eq!(late.factor(at(33, 0)), 0.25);
+        }
+        let budget = Budget {
+            max_minutes: Some(0.5),
+            ..Budget::default()
+        };
+        let mut scheduler = scheduler(Decay::Linear, Warmup::Steps(40), budget);
+        let factors =
+            [(4, 12), (10, 30), (11, 33), (200, 600)].map(|(s, t)| scheduler.factor(at(s, t)));
+        assert_eq!(factors, [0.1, 0.25, 0.25, 0.25]);
+    }
+
+    #[test]
+    fn ratios_out_of_range_are_refused() {
+        let new = |warmup, min_lr_ratio| {
+            let schedule = Schedule {
+                decay: Decay::Linear,
+                warmup,
+                min_lr_ratio,
+            };
+            let scheduler = Scheduler::new(schedule, steps(4).limits(0).unwrap());
+            scheduler.unwrap_err().to_string()
+        };
         assert_eq!(
-            message,
+            new(Warmup::Ratio(1.0), 0.0),
             "`warmup ratio` must be at least 0 and below 1, got 1"
+        );
+        assert_eq!(
+            new(Warmup::Steps(1), 1.5),
+            "`min_lr_ratio` must be from 0 to 1, got 1.5"
         );
     }
 }

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::Databases;
 use crate::device::Compute;
+use crate::prompting::PromptFlags;
 
 /// The flags of `evaluate`.
 #[derive(Debug, Args)]
@@ -40,12 +41,12 @@ pub struct EvaluateFlags {
     /// Where the predicted SQL comes from
     #[command(flatten)]
     pub source: SourceFlags,
-    /// A folder with a PEFT adapter for the model
+    /// A folder with a PEFT adapter for the model; several add up
     #[arg(long, requires = "model", value_name = "DIR")]
-    pub adapter: Option<PathBuf>,
-    /// The instruction of the prompt's system turn
-    #[arg(long, requires = "model", value_name = "TEXT")]
-    pub system: Option<String>,
+    pub adapter: Vec<PathBuf>,
+    /// How the model is asked
+    #[command(flatten)]
+    pub prompt: PromptFlags,
     /// Prompts that are answered together
     #[arg(long, default_value_t = 20)]
     pub batch_size: usize,
@@ -148,9 +149,13 @@ impl EvaluateFlags {
         let path = self.source.predictions.as_ref();
         let path = path.or(self.source.model.as_ref());
         let given = path.map(|path| path.display().to_string());
-        let adapter = self.adapter.as_ref();
-        let adapter = adapter.map_or(String::new(), |path| format!(" with {}", path.display()));
-        let made = format!("{}{adapter}", given.unwrap_or_default());
+        let adapters = self.adapter.iter();
+        let adapters = adapters.map(|path| format!(" with {}", path.display()));
+        let made = format!(
+            "{}{}",
+            given.unwrap_or_default(),
+            adapters.collect::<String>()
+        );
         self.name.clone().unwrap_or(made)
     }
 }

@@ -1,15 +1,15 @@
 //! The run: questions, predictions, verdicts, and where they are written.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anneal_data::{SqlPrompt, read_predictions};
+use anneal_data::read_predictions;
 use anneal_llama::LoadOptions;
 use anneal_sql::{Comparison, Report};
 use anneal_train::ProgressReport;
 
 use super::{EvaluateFlags, QuestionSet, cases, judge};
-use crate::{Conversation, ExampleError, PredictOptions, open_model, write_whole};
+use crate::{Conversation, ExampleError, PredictOptions, open_model, resolve_model, write_whole};
 
 /// Does what the flags ask for: a table or a document on standard output, all else on standard error.
 ///
@@ -64,6 +64,13 @@ pub fn run(flags: &EvaluateFlags) -> Result<(), ExampleError> {
 
 /// What every question must have, before a model is asked for hours.
 fn check(flags: &EvaluateFlags, questions: &QuestionSet) -> Result<(), ExampleError> {
+    if flags.source.model.is_none() && flags.prompt.any() {
+        return Err(ExampleError::Setting {
+            setting: "predictions",
+            found: "given with a prompt".to_owned(),
+            expected: "--model, as only a model is asked".to_owned(),
+        });
+    }
     for (index, sample) in questions.samples().iter().enumerate() {
         let place = || questions.place(index).clone();
         match &flags.databases {
@@ -122,27 +129,26 @@ fn ask(
     path: &Path,
     questions: &QuestionSet,
 ) -> Result<Vec<Option<String>>, ExampleError> {
+    // Before the model, which takes longer.
+    let source = resolve_model(path, ProgressReport::Auto)?;
+    let prompt = flags.prompt.settings(&source, &flags.adapter)?;
     let (device, precision) = flags.compute.open()?;
     let loaded = open_model(
         path,
-        flags.adapter.as_deref(),
+        flags.adapter.iter().map(PathBuf::as_path),
         &LoadOptions::default().with_precision(precision),
         &device,
     )?;
     let conversation = Conversation::new(&loaded, path, "an evaluation")?;
-    let system = flags.system.clone();
-    let prompt = system.map_or_else(|| Ok(SqlPrompt::default()), SqlPrompt::with_system)?;
     let options = PredictOptions {
         batch_size: flags.batch_size,
         max_new_tokens: flags.max_new_tokens,
         progress: ProgressReport::Auto,
     };
-    // Without a folder every question has its context, and no database is looked for.
-    let folder = flags.databases.clone().unwrap_or_default();
-    let mut databases = anneal_sql::Databases::new(folder);
+    let mut databases = flags.databases.clone().map(anneal_sql::Databases::new);
     let model = (&loaded, &loaded.model);
     let questions = questions.questions();
-    let answers =
-        conversation.predict(model, &prompt, &questions, &mut databases, &device, options)?;
+    let databases = databases.as_mut();
+    let answers = conversation.predict(model, prompt, &questions, databases, &device, options)?;
     Ok(answers.into_iter().map(Some).collect())
 }

@@ -1,30 +1,47 @@
-//! The job of the example `finetune`: rows to adapter, measured before and after.
+//! The job of the example `finetune`: rows to an adapter or a model, measured before and after.
 
+mod account;
+mod asker;
+mod classes;
+mod feed;
+mod look_at;
+mod objective;
+mod page;
+mod planning;
 mod report;
 mod rows;
 mod run;
+mod subject;
+mod validate;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anneal_data::{Padding, SqlPrompt};
-use anneal_llama::LoadedModel;
-use anneal_peft::{attach, save_adapter};
-use anneal_sql::Databases;
-use anneal_train::{ProgressReport, Trainer, checkpoint};
+use anneal_llama::LlamaConfig;
+use anneal_sql::{Comparison, Databases};
+use anneal_train::{Ended, ProgressReport, Start, StopSignal, Trainer, checkpoint};
 
+pub use classes::{Class, Ends, classes_of};
+pub use objective::{ClassSums, SqlObjective, class_sums};
 pub use report::{Measured, Report, Rows};
+pub use rows::FileRows;
+pub use validate::validation_loss;
 
+use crate::run_report::write_page;
 use crate::settings::Settings;
 use crate::write_json;
 use crate::{Conversation, ExampleError, device, peak_memory_bytes, resolve_model};
-use report::{mean, read_metrics};
-use rows::{choose, encode, read_rows, write_questions};
-use run::Run;
+use account::{account, describe_rows, write_rows};
+use asker::{Asker, Shell};
+use planning::plan;
+use report::{class_loss_at_ends, loss_at_ends, read_metrics};
+use rows::{RowText, prepare, read_rows};
+use run::train;
+use subject::{attach_subject, save_subject};
 
-/// Fine-tunes by the settings; writes `adapter/`, `checkpoints/`,
-/// `metrics.jsonl`, `held_out.jsonl`, `evaluation-*.json` and `report.json`
-/// into the output folder.
+/// Fine-tunes by the settings; writes `adapter/` or `model/`, `checkpoints/`,
+/// `metrics.jsonl`, `validation.jsonl`, `tensorboard/`, `held_out.jsonl`,
+/// `left_out.jsonl`, `evaluation-*.json`, `report.json` and `report.html` into the output folder.
 ///
 /// # Errors
 /// Whatever is wrong with files or settings, found before anything is written
@@ -34,79 +51,105 @@ pub fn finetune(
     resume: bool,
     progress: ProgressReport,
 ) -> Result<Report, ExampleError> {
+    finetune_until(settings, resume, progress, StopSignal::new())
+}
+
+/// The same, ended in good order once `stop` is raised: the report then says so
+/// ([`Ended::Signal`]), nothing is measured after, and `resume` goes on.
+///
+/// # Errors
+/// As [`finetune`].
+pub fn finetune_until(
+    settings: Settings,
+    resume: bool,
+    progress: ProgressReport,
+    stop: StopSignal,
+) -> Result<Report, ExampleError> {
     let device = device::parse(&settings.device)?.autodiff();
     let output = settings.output.clone();
     let from = find_checkpoint(&output, resume)?;
-    let mut databases = settings.databases.as_ref().map(Databases::new);
-    let questions = read_rows(&settings, databases.as_mut())?;
-    let split = questions.split;
+    let mut databases = settings.data.databases.as_ref().map(Databases::new);
+    let mut rows = read_rows(&settings, databases.as_mut())?;
     let model = resolve_model(&settings.model, progress)?;
     let loaded = anneal_llama::load(&model, &device)?;
-    check_length(&settings, &loaded)?;
+    check_length(&settings, &loaded.config)?;
     let conversation = Conversation::new(&loaded, &settings.model, "fine-tuning")?;
-    let system = settings.system.clone();
-    let prompt = system.map_or_else(|| Ok(SqlPrompt::default()), SqlPrompt::with_system)?;
-    let (batches, encoded) = encode(&settings, &conversation, &prompt, &split.train)?;
-    let (model, attached) = attach(loaded.model.clone(), &settings.lora, settings.seed)?;
+    let mut text = RowText::new(&settings, &conversation, databases)?;
+    let prepared = prepare(&settings, &mut text, std::mem::take(&mut rows.train))?;
+    let (questions, look_at) = look_at::draw(&settings, &mut text, &rows.held_out)?;
+    let (loaded, attached) = attach_subject(&settings, &conversation, loaded)?;
     // Refuses settings out of range now; the run's own clock starts later.
-    Trainer::new(&settings.trainer, batches.steps_per_epoch() as u64)?;
+    Trainer::new(&settings.trainer, prepared.batches.steps_per_epoch() as u64)?;
 
     std::fs::create_dir_all(&output).map_err(ExampleError::io(&output))?;
-    write_questions(&output.join("held_out.jsonl"), &split.held_out)?;
-    let rows = Rows {
-        read: questions.read,
-        unusable: questions.unusable,
-        held_out: split.held_out.len(),
-        too_long: encoded.too_long.len(),
-        trained: batches.examples().len(),
-        tokens: encoded.tokens,
-        trained_tokens: encoded.trained_tokens,
-    };
-    say(progress, &attached.to_string());
-    say(progress, &describe_rows(&rows, settings.max_length));
-    let padding = batches.padding(0);
-    say(progress, &describe_padding(&padding));
-    let measured_on = choose(&split.held_out, settings.eval_questions, settings.seed);
-    let mut run = Run {
-        settings,
-        loaded,
-        device,
-        conversation,
-        prompt,
-        measured_on,
-        databases,
+    write_rows(&output, &rows, &prepared)?;
+    let account = account(&rows, &prepared);
+    let padding = prepared.batches.padding(0);
+    let plan = plan(&settings, &loaded, attached.all_params, &prepared);
+    say(progress, &plan.to_string());
+    say(progress, &describe_rows(&account, settings.data.max_length));
+    let (shell, mut model) = Shell::of(loaded);
+    let asker = Asker {
+        settings: &settings,
+        shell: &shell,
+        conversation: &conversation,
+        device: &device,
         progress,
     };
     let before = match &from {
         // The model before training is gone; what was measured then is not.
-        Some(_) => run.measured_earlier("before")?,
-        None => run.measure("before", &model)?,
+        Some(_) => asker.measured_earlier("before")?,
+        None => asker.measure("before", &model, &questions)?,
     };
-    let (model, trainer) = run.train(model, &batches, from.as_deref())?;
-    save_adapter(&model, output.join("adapter"))?;
-    let after = run.measure("after", &model)?;
+    let start = if resume { Start::Resume } else { Start::New };
+    let summary = train(&asker, &mut model, &prepared, &look_at, (start, stop))?;
+    let loaded = shell.with(model);
+    let result = save_subject(&settings, &loaded)?;
+    let after = match summary.ended {
+        Ended::Signal => None,
+        _ => asker.measure("after", &loaded.model, &questions)?,
+    };
+    let comparison = match after {
+        Some(_) => compare(&asker)?,
+        None => None,
+    };
     let metrics = read_metrics(&output.join("metrics.jsonl"))?;
-    let tokens: u64 = metrics.iter().map(|step| step.tokens).sum();
     let seconds: f64 = metrics.iter().map(|step| step.seconds).sum();
-    let losses = metrics.iter().map(|step| step.loss);
     let report = Report {
-        settings: run.settings,
+        ended: summary.ended,
+        result,
+        plan,
+        files: rows.files,
         trainable_parameters: attached.trainable_params,
-        rows,
+        rows: account,
         efficiency: padding.efficiency(),
         padding,
-        steps: trainer.steps(),
-        epochs: trainer.steps() as f64 / batches.steps_per_epoch() as f64,
-        training_minutes: trainer.elapsed().as_secs_f64() / 60.0,
-        tokens,
-        trained_tokens: trainer.trained_tokens(),
-        tokens_per_second: tokens as f64 / seconds.max(f64::MIN_POSITIVE),
-        loss: [mean(losses.clone().take(10)), mean(losses.rev().take(10))],
+        steps: summary.steps,
+        skipped_steps: summary.skipped_steps,
+        epochs: summary.steps as f64 / prepared.batches.steps_per_epoch() as f64,
+        training_minutes: summary.trained.as_secs_f64() / 60.0,
+        examples: summary.examples,
+        tokens: summary.tokens,
+        trained_tokens: summary.trained_tokens,
+        tokens_per_second: summary.tokens as f64 / seconds.max(f64::MIN_POSITIVE),
+        loss: loss_at_ends(&metrics),
+        loss_by_class: class_loss_at_ends(&metrics),
+        validations: summary.validations,
+        best: summary.best,
         before,
         after,
+        comparison,
         peak_memory_bytes: peak_memory_bytes(),
+        settings: settings.clone(),
     };
     write_json(&output.join("report.json"), &report)?;
+    let after = match report.after {
+        Some(_) => asker.report("after")?,
+        None => None,
+    };
+    let tests = [asker.report("before")?, after];
+    let page = page::page_of(&report, &metrics, tests, &rows.held_out.questions);
+    write_page(&page, &output.join("report.html"))?;
     Ok(report)
 }
 
@@ -120,8 +163,9 @@ fn find_checkpoint(output: &Path, resume: bool) -> Result<Option<PathBuf>, Examp
     } else {
         None
     };
+    let begun = output.join("metrics.jsonl").exists();
     match (newest, resume) {
-        (None, true) => Err(ExampleError::NoCheckpoint { path }),
+        (None, true) if !begun => Err(ExampleError::NoCheckpoint { path }),
         (Some(_), false) => Err(ExampleError::OutputInUse {
             path: output.to_owned(),
         }),
@@ -130,32 +174,25 @@ fn find_checkpoint(output: &Path, resume: bool) -> Result<Option<PathBuf>, Examp
 }
 
 /// A row may not be longer than the model has positions.
-fn check_length(settings: &Settings, loaded: &LoadedModel) -> Result<(), ExampleError> {
-    let limit = loaded.config.max_position_embeddings;
-    if settings.max_length > limit {
+fn check_length(settings: &Settings, config: &LlamaConfig) -> Result<(), ExampleError> {
+    let limit = config.max_position_embeddings;
+    let max_length = settings.data.max_length;
+    if max_length > limit {
         return Err(ExampleError::Setting {
             setting: "max-length",
-            found: settings.max_length.to_string(),
+            found: max_length.to_string(),
             expected: format!("at most {limit}, the positions of the model"),
         });
     }
     Ok(())
 }
 
-fn describe_rows(rows: &Rows, max_length: usize) -> String {
-    format!(
-        "{} rows to learn from, {} of held-out databases, {} longer than {max_length} tokens left out",
-        rows.trained, rows.held_out, rows.too_long
-    )
-}
-
-fn describe_padding(padding: &Padding) -> String {
-    format!(
-        "{:.1} % of the padded tokens are tokens; {:.2} examples a row, {:.2} micro-batches a step",
-        100.0 * padding.efficiency(),
-        padding.segments_per_row(),
-        padding.micro_batches as f64 / padding.steps as f64,
-    )
+/// Both blind tests side by side, if an earlier session's was of the same questions.
+fn compare(asker: &Asker<'_>) -> Result<Option<Comparison>, ExampleError> {
+    let (Some(before), Some(after)) = (asker.report("before")?, asker.report("after")?) else {
+        return Ok(None);
+    };
+    Ok(Comparison::of(&before, &after).ok())
 }
 
 /// A line for people, on standard error.

@@ -1,216 +1,163 @@
-//! The loaded parts of a run, and the two things they do: measure and train.
+//! Training, from the first step or a checkpoint to the end.
 
-use std::path::Path;
-use std::time::Instant;
-
-use anneal_data::{Batches, Question, SqlPrompt, Step};
-use anneal_llama::{LlamaForCausalLM, LoadedModel};
-use anneal_sql::{Databases, EvaluateOptions, GoldPolicy, Report};
-use anneal_train::checkpoint::{self, DataPosition, fingerprint};
-use anneal_train::{MetricsRecord, MetricsWriter, Progress, ProgressReport, StepReport, Trainer};
+use anneal_data::{ExamplesDigest, Place};
+use anneal_llama::LlamaForCausalLM;
+use anneal_train::checkpoint::fingerprint;
+use anneal_train::{
+    BestBy, Ended, NonFinite, ProgressReport, RunConfig, RunSummary, Start, StopSignal, TrainError,
+    Trainer, TrainingRun,
+};
 use burn::module::Module;
-use burn::tensor::Device;
 
-use super::report::Measured;
-use super::say;
-use crate::evaluation::{self, cases, judge, summary};
-use crate::settings::Settings;
-use crate::{Conversation, ExampleError, PredictOptions, peak_memory_bytes, token_loss};
+use super::asker::Asker;
+use super::feed::BatchFeed;
+use super::look_at::LookAt;
+use super::objective::SqlObjective;
+use super::rows::Prepared;
+use super::validate::validation_loss;
+use crate::settings::{Best, OnNonFinite, Settings};
+use crate::{ExampleError, peak_memory_bytes};
 
-/// A run's parts, once loaded.
-pub(super) struct Run {
-    pub(super) settings: Settings,
-    pub(super) loaded: LoadedModel,
-    pub(super) device: Device,
-    pub(super) conversation: Conversation,
-    pub(super) prompt: SqlPrompt,
-    pub(super) measured_on: Vec<Question>,
-    pub(super) databases: Option<Databases>,
-    pub(super) progress: ProgressReport,
-}
-
-impl Run {
-    /// Execution accuracy on the held-out questions, if there are databases.
-    pub(super) fn measure(
-        &mut self,
-        when: &str,
-        model: &LlamaForCausalLM,
-    ) -> Result<Option<Measured>, ExampleError> {
-        let asked = !self.measured_on.is_empty();
-        let Some(databases) = self.databases.as_mut().filter(|_| asked) else {
-            return Ok(None);
-        };
-        let start = Instant::now();
-        let options = PredictOptions {
-            batch_size: self.settings.eval_batch_size,
-            max_new_tokens: self.settings.max_new_tokens,
-            progress: self.progress,
-        };
-        // Without gradients: a graph that nobody runs backward is never freed.
-        let model = model.clone().valid();
-        let predictions = self.conversation.predict(
-            (&self.loaded, &model),
-            &self.prompt,
-            &self.measured_on,
-            databases,
-            &self.device.clone().inner(),
-            options,
-        )?;
-        let predictions: Vec<_> = predictions.into_iter().map(Some).collect();
-        let report = self.judged(when, &predictions)?;
-        let path = self.settings.output.join(format!("evaluation-{when}.json"));
-        report.write(&path)?;
-        let seconds = start.elapsed().as_secs_f64();
-        let text = summary(report.totals());
-        say(self.progress, &format!("{when}: {text}, {seconds:.0} s"));
-        Ok(Some(Measured {
-            totals: report.totals().clone(),
-            seconds: Some(seconds),
-        }))
-    }
-
-    /// The verdicts on predictions for the held-out questions.
-    fn judged(&self, when: &str, predictions: &[Option<String>]) -> Result<Report, ExampleError> {
-        let folder = self.settings.databases.clone().unwrap_or_default();
-        let options = EvaluateOptions {
-            gold: GoldPolicy::LeaveOut,
-            ..EvaluateOptions::default()
-        };
-        let cases = cases(&self.measured_on, predictions);
-        let databases = evaluation::Databases::Folder(folder);
-        let report = judge(when, &cases, &databases, &options, ProgressReport::Hidden);
-        let report = report.map_err(|source| ExampleError::Measuring {
-            source: Box::new(source),
-        })?;
-        let failed = |example: &anneal_sql::Example| {
-            let reason = example.gold_error.clone()?;
-            let index = example.index;
-            Some(ExampleError::NothingMeasured { index, reason })
-        };
-        match report.examples().iter().find_map(failed) {
-            Some(error) if report.totals().judged == 0 => Err(error),
-            _ => Ok(report),
-        }
-    }
-
-    /// What a measurement of an earlier session found, if there was one.
-    pub(super) fn measured_earlier(&self, when: &str) -> Result<Option<Measured>, ExampleError> {
-        let path = self.settings.output.join(format!("evaluation-{when}.json"));
-        if !path.exists() {
-            return Ok(None);
-        }
-        Ok(Some(Measured {
-            totals: Report::read(&path)?.totals().clone(),
-            seconds: None,
-        }))
-    }
-
-    /// Steps until the budget is used up, from a checkpoint if one is given.
-    pub(super) fn train(
-        &self,
-        mut model: LlamaForCausalLM,
-        batches: &Batches,
-        from: Option<&Path>,
-    ) -> Result<(LlamaForCausalLM, Trainer), ExampleError> {
-        let settings = &self.settings;
-        let checkpoints = settings.output.join("checkpoints");
-        let metrics_path = settings.output.join("metrics.jsonl");
-        let fingerprint = fingerprint(&self.identity()?);
-        let per_epoch = batches.steps_per_epoch();
-        let mut trainer = Trainer::new(&settings.trainer, per_epoch as u64)?;
-        let mut metrics = match from {
-            Some(from) => {
-                let state = trainer.restore(from, &mut model, &fingerprint)?;
-                say(self.progress, &format!("resumed after step {}", state.step));
-                MetricsWriter::resume(&metrics_path, state.step)?
+/// Trains `model` until the budget or the patience is used up, or a signal comes.
+///
+/// # Errors
+/// What stops a run: see [`TrainingRun::run`]. A step that is not finite is named with its rows' places.
+pub(super) fn train(
+    asker: &Asker<'_>,
+    model: &mut LlamaForCausalLM,
+    prepared: &Prepared,
+    look_at: &LookAt,
+    (start, stop): (Start, StopSignal),
+) -> Result<RunSummary, ExampleError> {
+    let settings = asker.settings;
+    let (config, device) = (&asker.shell.config, asker.device);
+    let mut feed = BatchFeed::new(&prepared.batches, settings.seed);
+    let steps = prepared.batches.steps_per_epoch() as u64;
+    let trainer = Trainer::new(&settings.trainer, steps)?;
+    let objective = SqlObjective {
+        config,
+        device,
+        classes: &prepared.classes,
+        settings: settings.loss,
+    };
+    let inner = device.clone().inner();
+    let looked_at = SqlObjective {
+        config,
+        device: &inner,
+        classes: &look_at.classes,
+        settings: settings.loss,
+    };
+    let run_config = run_config(settings, prepared, look_at, start, asker.progress)?;
+    let run = TrainingRun::new(run_config, trainer);
+    let name = |error| name_rows(error, &prepared.places);
+    let summary = if look_at.batches.is_empty() {
+        run.with_stop(stop)
+            .with_peak_memory(peak_memory_bytes)
+            .run(model, &objective, &mut feed)
+            .map_err(ExampleError::from)
+    } else {
+        run.with_validation(|model: &LlamaForCausalLM, step| {
+            // Without gradients: a graph that nobody runs backward is never freed.
+            let valid = model.clone().valid();
+            let mut found = validation_loss(&valid, &looked_at, &look_at.batches);
+            let course = &settings.course;
+            // The last look may come between two multiples, and must be judged too.
+            let always = course.best_by == Best::Accuracy;
+            let due = |every: u64| always || step.is_multiple_of(every);
+            if course.evaluate_every.is_some_and(due)
+                && let Some(accuracy) = asker.accuracy(model, &look_at.questions)?
+            {
+                found = found.with_score("execution_accuracy", accuracy);
             }
-            None => MetricsWriter::create(&metrics_path)?,
-        };
-        let save = |trainer: &Trainer, model: &LlamaForCausalLM| {
-            let data = position(trainer.steps(), per_epoch, settings.seed);
-            let state = trainer.state(data, &fingerprint);
-            let keep = settings.keep_checkpoints;
-            checkpoint::save(&checkpoints, model, trainer.optimizer(), &state, keep)
-        };
-        let mut progress = Progress::new(self.progress);
-        let mut saved = trainer.steps();
-        'run: loop {
-            let at = position(trainer.steps(), per_epoch, settings.seed);
-            for step in batches.steps_from(at.epoch, at.position as usize) {
-                if trainer.is_finished() {
-                    break 'run;
-                }
-                let report = self.step(&mut trainer, &mut model, &step)?;
-                let tokens = step.tokens() as u64;
-                let epoch = report.step as f64 / per_epoch as f64;
-                let mut record = MetricsRecord::new(&report, epoch, tokens);
-                record.peak_memory_bytes = peak_memory_bytes();
-                metrics.write(&record)?;
-                if report.step.is_multiple_of(settings.checkpoint_every) {
-                    save(&trainer, &model)?;
-                    saved = report.step;
-                }
-                progress.step(trainer.progress(), &report, tokens);
-            }
-        }
-        if saved != trainer.steps() {
-            save(&trainer, &model)?;
-        }
-        progress.finish(&format!("{} steps done", trainer.steps()));
-        Ok((model, trainer))
+            Ok::<_, ExampleError>(found)
+        })
+        .with_stop(stop)
+        .with_peak_memory(peak_memory_bytes)
+        .run(model, &objective, &mut feed)
+    };
+    let summary = summary.map_err(name)?;
+    if settings.course.load_best_at_end
+        && summary.ended != Ended::Signal
+        && let Some(best) = &summary.best
+    {
+        best.restore(model)?;
     }
-
-    /// One optimiser step.
-    fn step(
-        &self,
-        trainer: &mut Trainer,
-        model: &mut LlamaForCausalLM,
-        step: &Step,
-    ) -> Result<StepReport, ExampleError> {
-        let mut accumulator = trainer.begin();
-        for (index, batch) in step.micro_batches.iter().enumerate() {
-            // Dropout draws from the device: by seed, step and micro-batch, so
-            // that a resumed run draws what an uninterrupted one would.
-            let seed = dropout_seed(self.settings.seed, trainer.steps(), index);
-            self.device.seed(seed);
-            let loss = token_loss(model, batch, &self.loaded.config, &self.device);
-            accumulator.backward(model, loss)?;
-        }
-        Ok(trainer.apply(model, accumulator)?)
-    }
-
-    /// What must be equal for a checkpoint to continue the same run: all that
-    /// decides its numbers, and not where its results go.
-    fn identity(&self) -> Result<String, ExampleError> {
-        let s = &self.settings;
-        let optimizer = (
-            &s.trainer.optimizer,
-            &s.trainer.schedule,
-            s.trainer.max_grad_norm,
-        );
-        let text = serde_json::to_string(&(
-            (&s.model, &s.data, &s.system, &s.lora, optimizer),
-            (&s.batches, s.max_length, s.hold_out_every, s.seed),
-        ));
-        text.map_err(ExampleError::json(&s.output))
-    }
+    Ok(summary)
 }
 
-/// A seed for each micro-batch of a run: distinct inputs give distinct, evenly
-/// spread seeds (the finaliser of splitmix64).
-fn dropout_seed(seed: u64, step: u64, micro_batch: usize) -> u64 {
-    let mut z = seed ^ (step << 20) ^ micro_batch as u64;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+fn run_config(
+    settings: &Settings,
+    prepared: &Prepared,
+    look_at: &LookAt,
+    start: Start,
+    progress: ProgressReport,
+) -> Result<RunConfig, ExampleError> {
+    let course = &settings.course;
+    let looks = course
+        .validate_every
+        .filter(|_| !look_at.batches.is_empty());
+    Ok(RunConfig {
+        start,
+        checkpoint_every: course.checkpoint_every,
+        keep_checkpoints: course.keep_checkpoints,
+        validate_every: looks,
+        // What training is measured against; a checkpoint of it costs little beside a step of a run.
+        validate_at_start: looks.is_some(),
+        best_by: match course.best_by {
+            Best::Loss => BestBy::Loss,
+            Best::Accuracy => BestBy::Score,
+        },
+        patience: course.patience,
+        min_delta: course.min_delta,
+        non_finite: match course.non_finite {
+            OnNonFinite::Stop => NonFinite::Stop,
+            OnNonFinite::Skip(at_most) => NonFinite::Skip { at_most },
+        },
+        fingerprint: fingerprint(&identity(settings, prepared)?),
+        seed: settings.seed,
+        tensorboard: course.tensorboard,
+        progress,
+        ..RunConfig::new(&settings.output)
+    })
 }
 
-/// Where the data stands after so many steps.
-fn position(steps: u64, steps_per_epoch: usize, seed: u64) -> DataPosition {
-    let per_epoch = steps_per_epoch as u64;
-    DataPosition {
-        epoch: steps / per_epoch,
-        position: steps % per_epoch,
-        seed,
+/// What must be equal for a checkpoint to continue the same run: all that
+/// decides its numbers, and not where its results go, or how long it takes.
+fn identity(settings: &Settings, prepared: &Prepared) -> Result<String, ExampleError> {
+    let s = settings;
+    let optimizer = (
+        &s.trainer.optimizer,
+        &s.trainer.groups,
+        &s.trainer.schedule,
+        s.trainer.max_grad_norm,
+    );
+    let data = (
+        ExamplesDigest::of(prepared.batches.examples()),
+        &s.batches,
+        &s.data.data_weights,
+        s.data.order,
+    );
+    let trained = (&s.model, s.method, &s.adapter);
+    let text = serde_json::to_string(&(trained, data, optimizer, s.loss, s.seed));
+    text.map_err(ExampleError::json(&s.output))
+}
+
+/// Says where the rows of a step that is not finite stand.
+fn name_rows(error: ExampleError, places: &[Place]) -> ExampleError {
+    let ExampleError::Train(source) = error else {
+        return error;
+    };
+    let TrainError::NonFiniteStep { micro_batches, .. } = &source else {
+        return source.into();
+    };
+    let rows = micro_batches.iter().flat_map(|(_, rows)| rows);
+    let name = |&row: &u64| {
+        let place = places.get(usize::try_from(row).ok()?)?;
+        Some(format!("row {row} is {place}"))
+    };
+    let places: Vec<String> = rows.filter_map(name).collect();
+    ExampleError::NotFinite {
+        source: Box::new(source),
+        places: places.join(", "),
     }
 }

@@ -1,23 +1,34 @@
 //! What may speak against a row: duplicates, a benchmark's questions, SQL that does not run.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use anneal_data::{
     Cleaner, DataError, DuplicateConfig, Duplicates, Fault, NearConfig, Place, PurgeList, Row,
-    Rows, Source,
+    Source,
 };
 
-use super::PrepareFlags;
 use crate::{ExampleError, SqlCheck};
 
-/// The checks that the flags ask for; `rows` gives all rows once more, for duplicates.
+/// Which checks are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Checks {
+    /// A file whose questions and databases are left out.
+    pub(crate) purge: Option<PathBuf>,
+    /// Whether SQL is tried.
+    pub(crate) check_sql: bool,
+    /// Whether repeated rows are left out.
+    pub(crate) dedupe: bool,
+}
+
+/// The checks that are asked for; `rows` gives all rows once more, for duplicates.
 ///
 /// # Errors
 /// A purge list that cannot be read, and what ends a source.
-pub(super) fn cleaner(
-    flags: &PrepareFlags,
-    rows: impl FnOnce() -> Rows,
-) -> Result<Cleaner, ExampleError> {
+pub(crate) fn cleaner<R>(flags: &Checks, rows: impl FnOnce() -> R) -> Result<Cleaner, ExampleError>
+where
+    R: IntoIterator<Item = Result<Row, DataError>>,
+{
     let mut cleaner = Cleaner::default();
     if let Some(path) = &flags.purge {
         cleaner = cleaner
@@ -50,7 +61,9 @@ fn purge_list(file: &str) -> Result<PurgeList, ExampleError> {
 }
 
 /// The rows that say what an earlier one says, by their places.
-fn duplicates(rows: Rows) -> Result<HashMap<Place, Fault>, ExampleError> {
+fn duplicates(
+    rows: impl IntoIterator<Item = Result<Row, DataError>>,
+) -> Result<HashMap<Place, Fault>, ExampleError> {
     let config = DuplicateConfig::default();
     let mut duplicates = Duplicates::new(config).map_err(DataError::from)?;
     let mut places = Vec::new();

@@ -17,6 +17,7 @@ mod text;
 mod view;
 mod watched;
 
+pub(crate) use checks::{Checks, cleaner};
 pub use document::Document;
 pub use flags::{OverLength, PrepareFlags, TurnsFlag};
 pub use run::prepare;

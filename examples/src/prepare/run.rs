@@ -8,11 +8,12 @@ use anneal_data::{DataError, Encoder, LengthPolicy, Preparer, Rows, Source, Turn
 use anneal_train::{Progress, ProgressReport};
 
 use super::account::Account;
+use super::checks::{Checks, cleaner};
 use super::made::{Made, check_manifest};
 use super::number::counted;
 use super::output::{Output, print};
 use super::watched::{Part, Watched};
-use super::{OverLength, PrepareFlags, Text, TurnsFlag, checks};
+use super::{OverLength, PrepareFlags, Text, TurnsFlag};
 use crate::{ExampleError, write_whole};
 
 /// Rows between two looks at the clock.
@@ -35,9 +36,14 @@ pub fn prepare(flags: &PrepareFlags, progress: ProgressReport) -> Result<(), Exa
     let source = Source::parse(&flags.data)?;
     let max_length = Output::max_length(flags);
     let prompt = flags.sql_prompt()?;
+    let checks = Checks {
+        purge: flags.purge.clone(),
+        check_sql: flags.check_sql,
+        dedupe: flags.dedupe,
+    };
     let preparer = Preparer::new(&text, encoder(flags, &text, max_length)?)
         .with_prompt(prompt.clone())
-        .with_cleaner(checks::cleaner(flags, || rows(flags, &source))?)
+        .with_cleaner(cleaner(&checks, || rows(flags, &source))?)
         .with_on_bad_row(flags.on_bad_row);
     let (mut output, mut account) = (Output::new(flags)?, Account::new());
     let (part, mut bar, begun) = (Part::default(), Progress::new(progress), Instant::now());

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anneal_data::{Question, SqlPrompt};
+use anneal_data::Question;
 use anneal_llama::{LlamaForCausalLM, LoadedModel};
 use anneal_sql::{Databases as Suites, EvaluateOptions};
 use anneal_train::ProgressReport;
@@ -13,6 +13,7 @@ use super::corpus::corpus;
 use super::domain::Domain;
 use super::settings::PretrainSettings;
 use crate::evaluation::{self, cases, judge};
+use crate::prompting::PromptSettings;
 use crate::{Conversation, ExampleError, PredictOptions};
 
 /// Removes a folder, if it is there.
@@ -68,7 +69,7 @@ impl Measure {
         let model = model.clone().valid();
         let answers = conversation.predict(
             (loaded, &model),
-            &SqlPrompt::default(),
+            PromptSettings::default(),
             &self.questions,
             &mut Suites::new(&self.databases),
             &device.clone().inner(),

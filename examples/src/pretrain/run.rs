@@ -244,7 +244,8 @@ fn train(
             beta_2: 0.98,
             weight_decay: 0.05,
             ..AdamWConfig::default()
-        },
+        }
+        .into(),
         schedule: Schedule {
             decay: Decay::Cosine,
             warmup: Warmup::Ratio(0.05),

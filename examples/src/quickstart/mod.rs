@@ -2,6 +2,7 @@
 
 mod data;
 mod folder;
+mod page;
 mod report;
 mod run;
 mod settings;

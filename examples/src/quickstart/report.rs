@@ -14,6 +14,8 @@ pub struct QuickstartReport {
     pub parameters: [u64; 2],
     /// Questions to learn from.
     pub trained_questions: usize,
+    /// Tokens of these questions with schema and answer, and those of them that are learned.
+    pub tokens: [usize; 2],
     /// Execution accuracy on the unseen databases before training.
     pub before: Scores,
     /// The same after training.

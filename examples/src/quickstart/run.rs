@@ -8,7 +8,8 @@ use anneal_llama::{LlamaForCausalLM, LoadedModel, load};
 use anneal_peft::{LoraConfig, TargetModules, attach, save_adapter};
 use anneal_sql::{Comparison, Databases as Suites, EvaluateOptions, Report};
 use anneal_train::{
-    AdamWConfig, Budget, Decay, Progress, ProgressReport, Schedule, Trainer, TrainerConfig, Warmup,
+    AdamWConfig, Budget, Decay, MetricsRecord, MetricsWriter, Progress, ProgressReport, Schedule,
+    Trainer, TrainerConfig, Warmup,
 };
 use burn::module::Module;
 use burn::tensor::Device;
@@ -16,9 +17,12 @@ use burn::tensor::Device;
 use super::QuickstartSettings;
 use super::data::Data;
 use super::folder::renew;
+use super::page::page_of;
 use super::report::QuickstartReport;
 use super::text::side_by_side;
 use crate::evaluation::{self, cases, judge};
+use crate::prompting::PromptSettings;
+use crate::run_report;
 use crate::{
     Conversation, ExampleError, PredictOptions, peak_memory_bytes, say, token_loss, write_json,
     write_whole,
@@ -76,18 +80,14 @@ pub fn quickstart(
         .with_base_model(settings.model.display().to_string());
     let (model, attached) = attach(loaded.model.clone(), &lora, settings.seed)?;
     say(progress, &attached.to_string());
-    let (model, losses) = train_adapter(settings, model, &loaded, &conversation, &train, progress)?;
-    save_adapter(&model, output.join("adapter"))?;
+    let trained = train_adapter(settings, model, &loaded, &conversation, &train, progress)?;
+    let adapter = output.join("adapter");
+    save_adapter(&trained.model, &adapter)?;
+    // So that every other example asks as this one did.
+    PromptSettings::default().save(&adapter)?;
     let seconds_training = begun.elapsed().as_secs_f64();
 
-    let (after, seconds_after) = measure.run("after", &model)?;
-    let compared = |source| ExampleError::Compared {
-        path: output.join("before.json"),
-        source: Box::new(source),
-    };
-    // The page of the run's own report takes the place of this one (`run_report::page`).
-    let page = after.to_html_against(&before).map_err(compared)?;
-    write_whole(&output.join("report.html"), page)?;
+    let (after, seconds_after) = measure.run("after", &trained.model)?;
     let compared = |source| ExampleError::Compared {
         path: output.join("before.json"),
         source: Box::new(source),
@@ -103,12 +103,15 @@ pub fn quickstart(
         before: before.totals().clone(),
         after: after.totals().clone(),
         paired: comparison.all,
-        losses,
+        losses: trained.metrics.iter().map(|step| step.loss).collect(),
+        tokens: trained.tokens,
         shown: side_by_side(&before, &after),
         seconds: [made, seconds_before, seconds_training, seconds_after],
         peak_memory_bytes: peak_memory_bytes(),
     };
     write_json(&output.join("report.json"), &report)?;
+    let page = run_report::page(&page_of(&report, &trained.metrics, [before, after]));
+    write_whole(&output.join("report.html"), page)?;
     Ok(report)
 }
 
@@ -136,7 +139,7 @@ impl Measuring<'_> {
         let model = model.clone().valid();
         let answers = self.conversation.predict(
             (self.loaded, &model),
-            &SqlPrompt::default(),
+            PromptSettings::default(),
             self.test,
             &mut Suites::new(&folder),
             &self.device.clone().inner(),
@@ -161,7 +164,15 @@ impl Measuring<'_> {
     }
 }
 
-/// The adapter's training, and the loss of each step.
+/// What the training leaves.
+struct Trained {
+    model: LlamaForCausalLM,
+    metrics: Vec<MetricsRecord>,
+    /// Tokens of all rows, and those of them that are learned.
+    tokens: [usize; 2],
+}
+
+/// The adapter's training; `metrics.jsonl` is written on the way.
 fn train_adapter(
     settings: &QuickstartSettings,
     mut model: LlamaForCausalLM,
@@ -169,7 +180,7 @@ fn train_adapter(
     conversation: &Conversation,
     questions: &[Question],
     progress: ProgressReport,
-) -> Result<(LlamaForCausalLM, Vec<f64>), ExampleError> {
+) -> Result<Trained, ExampleError> {
     let device = &model.model.norm.weight.device();
     let encoder = Encoder::new(
         conversation.template().clone(),
@@ -178,6 +189,7 @@ fn train_adapter(
     .with_trim_tail(true);
     let tokenize = |text: &str| conversation.tokenizer().encode(text, false);
     let encoded = encoder.encode_questions(&tokenize, &SqlPrompt::default(), questions)?;
+    let tokens = [encoded.report.tokens, encoded.report.trained_tokens];
     let batches = Batches::new(
         encoded.examples,
         BatchConfig {
@@ -190,7 +202,8 @@ fn train_adapter(
         optimizer: AdamWConfig {
             learning_rate: settings.learning_rate,
             ..AdamWConfig::default()
-        },
+        }
+        .into(),
         schedule: Schedule {
             decay: Decay::Cosine,
             warmup: Warmup::Ratio(0.05),
@@ -203,7 +216,8 @@ fn train_adapter(
     };
     let mut trainer = Trainer::new(&config, batches.steps_per_epoch() as u64)?;
     let mut bar = Progress::new(progress);
-    let mut losses = Vec::new();
+    let mut writer = MetricsWriter::create(&settings.output.join("metrics.jsonl"))?;
+    let mut metrics = Vec::new();
     'run: for epoch in 0.. {
         for step in batches.steps(epoch) {
             if trainer.is_finished() {
@@ -212,10 +226,18 @@ fn train_adapter(
             let report = trainer.step(&mut model, &step.micro_batches, |model, batch| {
                 token_loss(model, batch, &loaded.config, device)
             })?;
-            losses.push(report.loss);
-            bar.step(trainer.progress(), &report, step.tokens() as u64);
+            let tokens = step.tokens() as u64;
+            let epochs = report.step as f64 / batches.steps_per_epoch() as f64;
+            let record = MetricsRecord::new(&report, epochs, tokens);
+            writer.write(&record)?;
+            metrics.push(record);
+            bar.step(trainer.progress(), &report, tokens);
         }
     }
     bar.finish(&format!("{} steps done", trainer.steps()));
-    Ok((model, losses))
+    Ok(Trained {
+        model,
+        metrics,
+        tokens,
+    })
 }

@@ -4,6 +4,7 @@
 
 pub mod rows;
 pub mod set;
+pub mod trained;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,13 +31,8 @@ pub fn run<S: AsRef<str>>(example: &str, arguments: &[S]) -> Outcome {
     run_with(example, arguments, &[])
 }
 
-/// Runs an example with further environment variables; none of the Hub's own
-/// is passed on to it.
-pub fn run_with<S: AsRef<str>>(
-    example: &str,
-    arguments: &[S],
-    variables: &[(&str, &str)],
-) -> Outcome {
+/// An example that `cargo test` built beside this test program.
+pub fn program(example: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
     let name = format!("{example}{}", std::env::consts::EXE_SUFFIX);
@@ -46,8 +42,18 @@ pub fn run_with<S: AsRef<str>>(
         "{} is not built: run the tests of the whole package, or `cargo build --examples` first",
         program.display()
     );
+    program
+}
+
+/// Runs an example with further environment variables; none of the Hub's own
+/// is passed on to it.
+pub fn run_with<S: AsRef<str>>(
+    example: &str,
+    arguments: &[S],
+    variables: &[(&str, &str)],
+) -> Outcome {
     let arguments = arguments.iter().map(AsRef::as_ref);
-    let mut command = Command::new(program);
+    let mut command = Command::new(program(example));
     for (name, _) in std::env::vars_os() {
         if name
             .to_str()

@@ -5,7 +5,9 @@ use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 
 use crate::FirstKeys;
 
-use super::{FlexKernels, attention, linear, lora_linear, rms_norm, rotary, swiglu};
+use super::{
+    FlexKernels, HeadTargets, attention, head, linear, lora_linear, rms_norm, rotary, swiglu,
+};
 
 impl FlexKernels for Flex {
     fn rms_norm(
@@ -76,6 +78,32 @@ impl FlexKernels for Flex {
         scale: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         lora_linear::backward(x, weight, a, b, grad, scale)
+    }
+
+    fn head_losses(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> FloatTensor<Self> {
+        head::forward(hidden, weight, &targets).0
+    }
+
+    fn head_losses_forward(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        head::forward(hidden, weight, &targets)
+    }
+
+    fn head_losses_backward(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        log_sum_exp: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        head::backward(hidden, weight, log_sum_exp, grad, &targets)
     }
 
     fn causal_attention(
@@ -177,6 +205,32 @@ impl<B: FlexKernels, C: CheckpointStrategy> FlexKernels for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("{FIRST_ORDER}")
+    }
+
+    fn head_losses(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> FloatTensor<Self> {
+        head::record::<B, C>(hidden, weight, targets)
+    }
+
+    fn head_losses_forward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("the log-sum-exp has no gradient; `head_losses` records the losses")
+    }
+
+    fn head_losses_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("{FIRST_ORDER}")
     }
 

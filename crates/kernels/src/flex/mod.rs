@@ -16,6 +16,7 @@ mod exp;
 mod few_rows;
 mod gemm;
 mod gradients;
+mod head;
 mod linear;
 mod lora_linear;
 mod rank2;
@@ -28,6 +29,8 @@ use burn::backend::{Backend, DispatchDevice, backend_extension, tensor::FloatTen
 use burn::tensor::{DType, Tensor};
 
 use crate::FirstKeys;
+
+pub use head::HeadTargets;
 
 /// Differentiable operations of the Flex backend. First order only: the
 /// backward operations have no gradient of their own.
@@ -93,6 +96,30 @@ pub trait FlexKernels: Backend {
         grad: FloatTensor<Self>,
         scale: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`linear_cross_entropy_rows`](crate::linear_cross_entropy_rows), for
+    /// a weight that is trained.
+    fn head_losses(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> FloatTensor<Self>;
+
+    /// The losses, and each row's log-sum-exp.
+    fn head_losses_forward(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The gradients of `hidden` and `weight`.
+    fn head_losses_backward(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        log_sum_exp: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// See [`attention`](crate::attention); `first` are the lower bounds.
     fn causal_attention(

@@ -13,7 +13,7 @@ mod swiglu;
 
 pub use attention::attention;
 pub use linear::linear;
-pub use linear_cross_entropy::linear_cross_entropy;
+pub use linear_cross_entropy::{linear_cross_entropy, linear_cross_entropy_rows};
 pub use lora_linear::lora_linear;
 pub use rms_norm::rms_norm;
 pub use rotary::rotary;

@@ -5,6 +5,7 @@ mod causal_lm;
 mod layer;
 mod llama;
 mod mlp;
+mod non_finite;
 mod projection;
 mod prompt;
 mod rms_norm;

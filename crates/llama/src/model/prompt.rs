@@ -70,23 +70,52 @@ impl LlamaForCausalLM {
         Tensor::from_data(ids.as_slice(), &like.device())
     }
 
+    /// Rows with the active prompt in front of each.
+    pub(super) fn with_prompt(&self, input_ids: Tensor<2, Int>) -> Tensor<2, Int> {
+        if self.num_virtual_tokens() == 0 {
+            return input_ids;
+        }
+        let [batch, _] = input_ids.dims();
+        let prompt = self.virtual_tokens(&input_ids);
+        let [count] = prompt.dims();
+        let prompt = prompt.unsqueeze_dim::<2>(0).expand([batch, count]);
+        Tensor::cat(vec![prompt, input_ids], 1)
+    }
+
+    /// Packed rows with the active prompt in front of every segment, and how they
+    /// are laid out then; as they were where there is none.
+    pub(super) fn with_prompt_packed(
+        &self,
+        input_ids: Tensor<2, Int>,
+        segments: &Segments,
+    ) -> (Tensor<2, Int>, Option<Prompted>) {
+        if self.num_virtual_tokens() == 0 {
+            return (input_ids, None);
+        }
+        let [batch, length] = input_ids.dims();
+        let prompt = self.virtual_tokens(&input_ids);
+        let layout = Prompted::new(segments, prompt.dims()[0]);
+        let places = Tensor::<1, Int>::from_data(layout.sources.as_slice(), &input_ids.device());
+        let sources = Tensor::cat(vec![input_ids.reshape([batch * length]), prompt], 0);
+        let ids = sources.select(0, places).reshape(layout.segments.dims());
+        (ids, Some(layout))
+    }
+
     /// The states of rows that the prompt stands in front of, without its own.
     pub(super) fn prompted_states(
         &self,
         input_ids: Tensor<2, Int>,
         config: &LlamaConfig,
     ) -> Tensor<3> {
-        let [batch, length] = input_ids.dims();
-        let prompt = self.virtual_tokens(&input_ids);
-        let [count] = prompt.dims();
-        let prompt = prompt.unsqueeze_dim::<2>(0).expand([batch, count]);
+        let [_, length] = input_ids.dims();
+        let ids = self.with_prompt(input_ids);
+        let [_, longer] = ids.dims();
         let range = Positions::Range {
             start: 0,
-            length: count + length,
+            length: longer,
         };
-        let ids = Tensor::cat(vec![prompt, input_ids], 1);
         let states = self.hidden_states_at(ids, range, &AttentionMask::Causal, config);
-        states.narrow(1, count, length)
+        states.narrow(1, longer - length, length)
     }
 
     /// The states of packed rows in which the prompt stands in front of every
@@ -98,27 +127,24 @@ impl LlamaForCausalLM {
         config: &LlamaConfig,
     ) -> Tensor<3> {
         let [batch, length] = input_ids.dims();
-        let prompt = self.virtual_tokens(&input_ids);
-        let layout = Prompted::new(segments, prompt.dims()[0]);
-        let device = input_ids.device();
-        let select = |places: &[i64]| Tensor::<1, Int>::from_data(places, &device);
-
-        let sources = Tensor::cat(vec![input_ids.reshape([batch * length]), prompt], 0);
-        let ids = sources.select(0, select(&layout.sources));
-        let ids = ids.reshape(layout.segments.dims());
-        let (positions, mask) = (layout.segments.positions(), layout.segments.mask());
+        let (ids, layout) = self.with_prompt_packed(input_ids, segments);
+        let laid_out = layout.as_ref().map_or(segments, |layout| &layout.segments);
+        let (positions, mask) = (laid_out.positions(), laid_out.mask());
         let states = self.hidden_states_at(ids, positions, &mask, config);
+        let Some(layout) = &layout else {
+            return states;
+        };
         let [rows, longer, width] = states.dims();
-        let states = states.reshape([rows * longer, width]);
-        let states = states.select(0, select(&layout.places));
+        let places = Tensor::<1, Int>::from_data(layout.places.as_slice(), &states.device());
+        let states = states.reshape([rows * longer, width]).select(0, places);
         states.reshape([batch, length, width])
     }
 }
 
 /// Packed rows with virtual tokens in front of every segment.
-struct Prompted {
+pub(super) struct Prompted {
     /// The longer segments.
-    segments: Segments,
+    pub(super) segments: Segments,
     /// For every new place, where its id stands: among the old places, or
     /// behind them in the prompt.
     sources: Vec<i64>,

@@ -4,7 +4,6 @@ use super::Shape;
 use super::pen::{Draft, Pen, is, literal};
 use super::single::{kept, measured, sorts};
 use super::world::{ColumnFacts, Kind, TableFacts};
-use crate::Value;
 
 pub(super) fn compose(pen: &mut Pen<'_>, shape: Shape) -> Option<Draft> {
     match shape {
@@ -308,10 +307,7 @@ fn having(pen: &mut Pen<'_>) -> Option<Draft> {
         let of = pen.column(table, |of| {
             measured(of) && of.distinct > 1 && !std::ptr::eq(of, column)
         })?;
-        let value = match pen.threshold(of)? {
-            Value::Real(number) => Value::Real(number),
-            value => value,
-        };
+        let value = pen.threshold(of)?;
         let above = pen.random.percent(60);
         let words = if above {
             pen.one(&["above", "greater than", "higher than"])

@@ -267,7 +267,8 @@ impl<'a> Pen<'a> {
         };
         let says = self.say(range, &parts);
         let verb = is(&property);
-        let with = format!("{} {says}", an(&property));
+        let of = if says.starts_with("at ") { "of " } else { "" };
+        let with = format!("{} {of}{says}", an(&property));
         Some(Condition {
             column,
             test: format!("BETWEEN {low} AND {high}"),

@@ -111,15 +111,36 @@ pub(super) fn words(name: &str) -> Vec<String> {
             .to_owned();
         }
     }
+    let long = words.into_iter().map(|word| {
+        let known = SHORT.iter().find(|(short, _)| *short == word);
+        known.map_or(word, |(_, long)| (*long).to_owned())
+    });
+    let mut words: Vec<String> = long.collect();
+    // `Num_Employees`.
+    if let [first, .., last] = &words[..]
+        && first == "number"
+        && words[1] != "of"
+        && singular_word(last).is_some()
+    {
+        words.insert(1, "of".to_owned());
+    }
     words
-        .into_iter()
-        .map(
-            |word| match SHORT.iter().find(|(short, _)| *short == word) {
-                Some((_, long)) => (*long).to_owned(),
-                None => word,
-            },
-        )
-        .collect()
+}
+
+/// A phrase in other words, where its own make no noun: `directed by`.
+pub(super) fn noun_for(phrase: &str) -> &str {
+    const NOUNS: [(&str, &str); 6] = [
+        ("built by", "builder"),
+        ("created by", "creator"),
+        ("directed by", "director"),
+        ("produced by", "producer"),
+        ("published by", "publisher"),
+        ("written by", "writer"),
+    ];
+    NOUNS
+        .iter()
+        .find(|(known, _)| *known == phrase)
+        .map_or(phrase, |(_, noun)| *noun)
 }
 
 /// Where the word that takes the plural ends: before ` in `, ` of `, …
@@ -267,6 +288,7 @@ mod tests {
             ("stu_fname", "student first name"),
             ("SCHOOL_ID", "school id"),
             ("LName", "last name"),
+            ("Num_Employees", "number of employees"),
             ("%_Change", "% change"),
             ("größe", "größe"),
             ("__", ""),

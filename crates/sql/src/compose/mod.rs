@@ -97,7 +97,7 @@ pub enum ComposeError {
 /// followed only if all of its values have exactly one row. Texts are not summed, keys and flags are not compared.
 ///
 /// The same schema, contents and options give the same questions. Fewer than asked for come where a database
-/// is too small: each try costs a query or two, and after 60 tries in a row without a new question it ends.
+/// is too small: after 60 shapes in a row without a new question, ten tries each, it ends.
 ///
 /// Names become words: `Song_release_year` is a song release year, `singer_name` of the table `singer` is its name. What is
 /// not English in a schema stays so; a [`Lexicon`] helps.
@@ -159,38 +159,41 @@ pub fn compose(
     let mut asked: HashSet<String> = HashSet::new();
     let mut written: HashMap<String, usize> = HashMap::new();
     let mut failed = 0;
-    // Shapes that the schema has no place for fail often: half of the tries may.
     while composed.len() < options.questions && failed < MAX_FAILURES {
         failed += 1;
         let shape = drawn(&mut pen.random, &weights);
-        let Some(draft) = (0..TRIES).find_map(|_| write(&mut pen, shape)) else {
-            continue;
-        };
-        let question = capitalised(&draft.question);
-        let times = written.get(&draft.sql).copied().unwrap_or(0);
-        if times >= options.phrasings
-            || asked.contains(&question)
-            || !holds(database, &draft, &options.budget)
-        {
-            continue;
+        // Several tries for one shape, or those with much to check would be rare.
+        for _ in 0..TRIES {
+            let Some(draft) = write(&mut pen, shape) else {
+                continue;
+            };
+            let question = capitalised(&draft.question);
+            let times = written.get(&draft.sql).copied().unwrap_or(0);
+            if times < options.phrasings
+                && !asked.contains(&question)
+                && holds(database, &draft, &options.budget)
+            {
+                failed = 0;
+                asked.insert(question.clone());
+                *written.entry(draft.sql.clone()).or_default() += 1;
+                let sql = draft.sql;
+                composed.push(Composed {
+                    question,
+                    sql,
+                    shape,
+                });
+                break;
+            }
         }
-        failed = 0;
-        asked.insert(question.clone());
-        *written.entry(draft.sql.clone()).or_default() += 1;
-        composed.push(Composed {
-            question,
-            sql: draft.sql,
-            shape,
-        });
     }
     Ok(composed)
 }
 
-/// Tries in a row without a new question, after which there is nothing left to ask.
+/// Shapes in a row without a new question, after which there is nothing left to ask.
 const MAX_FAILURES: usize = 60;
 
 /// Tries to draw what a shape needs.
-const TRIES: usize = 6;
+const TRIES: usize = 10;
 
 fn drawn(random: &mut Random, weights: &[(Shape, u32)]) -> Shape {
     let total: usize = weights.iter().map(|(_, weight)| *weight as usize).sum();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::english::{plural, singular, words};
+use super::english::{noun_for, plural, singular, words};
 use super::lexicon::{Lexicon, Noun};
 use super::links::{Link, links};
 use crate::schema::quote;
@@ -155,7 +155,7 @@ fn column_nouns(table: &Table, noun: &Noun, lexicon: &Lexicon) -> Vec<Noun> {
     let whole: Vec<String> = table
         .columns
         .iter()
-        .map(|column| words(&column.name).join(" "))
+        .map(|column| noun_for(&words(&column.name).join(" ")).to_owned())
         .collect();
     let first = |phrase: &str| phrase.split(' ').next().unwrap_or("").to_owned();
     let short: Vec<&str> = whole

@@ -126,7 +126,7 @@ pub enum SchemaError {
     },
 }
 
-/// A table or column that a schema does not have.
+/// A selection that a schema cannot fulfil.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
@@ -147,6 +147,14 @@ pub enum NameError {
         name: String,
         /// The columns with the most similar names, nearest first.
         nearest: Vec<String>,
+    },
+    /// An empty list of columns, which would leave a table that SQL cannot write.
+    #[error(
+        "no columns of table {table:?} are selected: found an empty list, expected columns, or none given for the whole table"
+    )]
+    NoColumns {
+        /// The table.
+        table: String,
     },
 }
 

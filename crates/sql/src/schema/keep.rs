@@ -61,7 +61,7 @@ impl Schema {
     /// foreign key goes as a whole when one of its columns goes, and a foreign key when what it points to goes.
     ///
     /// # Errors
-    /// A name that is not there, with the nearest names that are.
+    /// A name that is not there, with the nearest names that are; a table of which no column is selected.
     ///
     /// # Example
     /// ```
@@ -77,6 +77,12 @@ impl Schema {
     /// ```
     pub fn keep(&self, selections: &[Selection]) -> Result<Self, NameError> {
         let selected = self.selected(selections)?;
+        for (table, selected) in self.tables.iter().zip(&selected) {
+            if selected.table && selected.columns.is_empty() && !table.columns.is_empty() {
+                let table = table.name.clone();
+                return Err(NameError::NoColumns { table });
+            }
+        }
         Ok(self.filtered(|table, column| match column {
             None => selected[table].table,
             Some(column) => selected[table].columns.contains(&column),

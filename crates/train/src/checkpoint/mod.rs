@@ -5,7 +5,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `trainable.safetensors` | the trained parameters, by module path |
-//! | `optimizer.safetensors` | `<path>.exp_avg`, `<path>.exp_avg_sq` (f32, the parameter's shape), `<path>.step` (i64) |
+//! | `optimizer.safetensors` | each trained parameter's state: `<path>.step`, its updates (i64), and the optimiser's tensors; AdamW's are `<path>.exp_avg` and `<path>.exp_avg_sq` (f32, the parameter's shape), those of burn's optimisers `<path>.state.<burn's name>` |
 //! | `trainer_state.json` | [`TrainState`] |
 //!
 //! Frozen weights are not in it: the caller loads them from where they came from. The folder is
@@ -13,21 +13,23 @@
 //! leaves the checkpoints before it whole.
 
 mod files;
+mod optimizer;
+mod parameters;
 mod state;
 mod tensors;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn::tensor::{DType, Tensor, TensorData};
 
-pub use files::latest;
+pub use files::{best, latest};
+pub(crate) use files::{link_best, write, write_as};
+pub use parameters::load_parameters;
 pub use state::{DataPosition, TrainState, fingerprint};
 
-use crate::adamw::{AdamW, Moments};
-use crate::error::Result;
-use crate::parameters::{TrainedParameter, export, import, trained_parameters};
+use crate::error::{Result, TrainError};
+use crate::optimizer::Optimizer;
+use crate::parameters::{export, import, trained_parameters};
 use crate::trainer::Trainer;
 
 const TRAINABLE: &str = "trainable.safetensors";
@@ -42,6 +44,8 @@ impl Trainer {
             step: self.steps,
             data,
             trained_tokens: self.trained_tokens,
+            tokens: Some(self.tokens),
+            optimizer: self.optimizer.name().to_owned(),
             elapsed_seconds: self.clock.elapsed().as_secs_f64(),
             warmup_end: self.scheduler.warmup_end(),
             fingerprint: fingerprint.into(),
@@ -53,16 +57,22 @@ impl Trainer {
     /// The returned state says where the data stands. On an error nothing is changed.
     ///
     /// # Errors
-    /// As [`load`].
+    /// As [`load`]; [`TrainError::TokensUnknown`] where the budget limits tokens and the checkpoint
+    /// is an earlier version's, which did not count them.
     pub fn restore<M: Module>(
         &mut self,
         directory: &Path,
         model: &mut M,
         fingerprint: &str,
     ) -> Result<TrainState> {
-        let state = load(directory, model, &mut self.optimizer, fingerprint)?;
+        let file = directory.join(STATE);
+        if TrainState::read(&file)?.tokens.is_none() && self.scheduler.limits().tokens.is_some() {
+            return Err(TrainError::TokensUnknown { file });
+        }
+        let state = load(directory, model, self.optimizer.as_mut(), fingerprint)?;
         self.steps = state.step;
         self.trained_tokens = state.trained_tokens;
+        self.tokens = state.tokens.unwrap_or(0);
         self.scheduler.resume(state.warmup_end);
         self.clock.set_elapsed(state.elapsed());
         Ok(state)
@@ -74,30 +84,34 @@ impl Trainer {
 /// Returns the folder. A checkpoint of the same step is replaced.
 ///
 /// # Errors
-/// [`TrainError::Io`](crate::TrainError::Io), or
-/// [`TrainError::UnsupportedDtype`](crate::TrainError::UnsupportedDtype) for a parameter that
+/// [`TrainError::Io`], or
+/// [`TrainError::UnsupportedDtype`] for a parameter that
 /// safetensors cannot hold.
 pub fn save<M: Module>(
     root: &Path,
     model: &M,
-    optimizer: &AdamW,
+    optimizer: &dyn Optimizer,
     state: &TrainState,
     keep: usize,
 ) -> Result<PathBuf> {
+    let contents = contents(model, optimizer, state)?;
+    write(root, state.step, &contents, keep)
+}
+
+/// The names and bytes of a checkpoint's three files.
+pub(crate) fn contents<M: Module>(
+    model: &M,
+    optimizer: &dyn Optimizer,
+    state: &TrainState,
+) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let parameters = trained_parameters(model);
     let trainable = tensors::encode(TRAINABLE, export(model))?;
-    let optimizer = tensors::encode(OPTIMIZER, optimizer_tensors(&parameters, optimizer))?;
-    let state_json = state.to_json();
-    files::write(
-        root,
-        state.step,
-        &[
-            (TRAINABLE, &trainable),
-            (OPTIMIZER, &optimizer),
-            (STATE, state_json.as_bytes()),
-        ],
-        keep,
-    )
+    let optimizer = tensors::encode(OPTIMIZER, optimizer::tensors(&parameters, optimizer))?;
+    Ok(vec![
+        (TRAINABLE, trainable),
+        (OPTIMIZER, optimizer),
+        (STATE, state.to_json().into_bytes()),
+    ])
 }
 
 /// Sets `model`'s trained parameters and `optimizer`'s state to a checkpoint's.
@@ -106,19 +120,21 @@ pub fn save<M: Module>(
 /// nothing else. On an error nothing is changed.
 ///
 /// # Errors
-/// - [`TrainError::Io`](crate::TrainError::Io): a file cannot be read
-/// - [`TrainError::Safetensors`](crate::TrainError::Safetensors): truncated or damaged
-/// - [`TrainError::TensorMismatch`](crate::TrainError::TensorMismatch): all differences of a file at once
-/// - [`TrainError::Json`](crate::TrainError::Json), [`TrainError::FormatVersion`](crate::TrainError::FormatVersion)
-/// - [`TrainError::OtherSettings`](crate::TrainError::OtherSettings): another `fingerprint`
+/// - [`TrainError::Io`]: a file cannot be read
+/// - [`TrainError::Safetensors`]: truncated or damaged
+/// - [`TrainError::TensorMismatch`]: all differences of a file at once
+/// - [`TrainError::Json`], [`TrainError::FormatVersion`]
+/// - [`TrainError::OtherSettings`]: another `fingerprint`
+/// - [`TrainError::OtherOptimizer`]: another optimiser's state
 pub fn load<M: Module>(
     directory: &Path,
     model: &mut M,
-    optimizer: &mut AdamW,
+    optimizer: &mut dyn Optimizer,
     fingerprint: &str,
 ) -> Result<TrainState> {
     let state = TrainState::read(&directory.join(STATE))?;
     state.check_fingerprint(&directory.join(STATE), fingerprint)?;
+    state.check_optimizer(&directory.join(STATE), optimizer.name())?;
 
     let parameters = trained_parameters(model);
     let file = directory.join(TRAINABLE);
@@ -131,91 +147,19 @@ pub fn load<M: Module>(
     tensors::check(&file, expected, &values)?;
 
     let file = directory.join(OPTIMIZER);
-    let moments = tensors::read(&file)?;
-    let expected = parameters.iter().flat_map(expected_moments);
-    tensors::check(&file, expected, &moments)?;
+    let states = tensors::read(&file)?;
+    // A module without a device has no parameters.
+    let device = model.devices().into_iter().next().map(|d| d.inner());
+    let expected = match &device {
+        Some(device) => optimizer::expected(&parameters, optimizer, &states, device),
+        None => Vec::new(),
+    };
+    tensors::check(&file, expected.into_iter(), &states)?;
 
-    optimizer.moments = read_moments(&parameters, moments, model);
+    optimizer.clear();
+    if let Some(device) = &device {
+        optimizer::restore(&parameters, optimizer, states, device);
+    }
     *model = import(model.clone(), values);
     Ok(state)
-}
-
-/// The three names of a parameter's state.
-fn names(path: &str) -> [String; 3] {
-    ["exp_avg", "exp_avg_sq", "step"].map(|part| format!("{path}.{part}"))
-}
-
-fn expected_moments(parameter: &TrainedParameter) -> [tensors::Expected; 3] {
-    let forms = [
-        (parameter.shape.clone(), DType::F32),
-        (parameter.shape.clone(), DType::F32),
-        (Vec::new(), DType::I64),
-    ];
-    let mut forms = forms.into_iter();
-    names(&parameter.path).map(|name| {
-        let (shape, dtype) = forms.next().unwrap_or((Vec::new(), DType::I64));
-        tensors::Expected { name, shape, dtype }
-    })
-}
-
-/// The state of every trained parameter; zeros at step 0, which is how it begins, where there is none.
-fn optimizer_tensors(
-    parameters: &[TrainedParameter],
-    optimizer: &AdamW,
-) -> Vec<(String, TensorData)> {
-    let mut tensors = Vec::with_capacity(3 * parameters.len());
-    for TrainedParameter { path, shape, .. } in parameters {
-        let flat = |values: Option<&Tensor<1>>| match values {
-            Some(values) => {
-                let bytes = values.to_data().as_bytes().to_vec();
-                TensorData::from_bytes_vec(bytes, shape.clone(), DType::F32)
-            }
-            None => TensorData::zeros::<f32, _>(shape.clone()),
-        };
-        let state = optimizer.moments(path);
-        let [exp_avg, exp_avg_sq, step] = names(path);
-        tensors.push((exp_avg, flat(state.map(|s| &s.exp_avg))));
-        tensors.push((exp_avg_sq, flat(state.map(|s| &s.exp_avg_sq))));
-        let steps = state.map_or(0, |s| s.step as i64);
-        tensors.push((step, TensorData::new(vec![steps], Vec::<usize>::new())));
-    }
-    tensors
-}
-
-/// The inverse of [`optimizer_tensors`], on the parameters' device; `tensors` has been checked.
-fn read_moments<M: Module>(
-    parameters: &[TrainedParameter],
-    mut tensors: BTreeMap<String, TensorData>,
-    model: &M,
-) -> BTreeMap<String, Moments> {
-    let mut moments = BTreeMap::new();
-    let Some(device) = model.devices().into_iter().next() else {
-        return moments;
-    };
-    let device = device.inner();
-    for TrainedParameter { path, shape, .. } in parameters {
-        let elements: usize = shape.iter().product();
-        let [exp_avg, exp_avg_sq, step] = names(path);
-        let mut flat = |name: &str| {
-            let data = tensors.remove(name)?;
-            let bytes = data.as_bytes().to_vec();
-            let data = TensorData::from_bytes_vec(bytes, [elements], DType::F32);
-            Some(Tensor::<1>::from_data(data, (&device, DType::F32)))
-        };
-        let (exp_avg, exp_avg_sq) = (flat(&exp_avg), flat(&exp_avg_sq));
-        let step = tensors
-            .remove(&step)
-            .and_then(|data| data.iter::<i64>().next());
-        if let (Some(exp_avg), Some(exp_avg_sq), Some(step @ 1..)) = (exp_avg, exp_avg_sq, step) {
-            moments.insert(
-                path.clone(),
-                Moments {
-                    exp_avg,
-                    exp_avg_sq,
-                    step: step as u64,
-                },
-            );
-        }
-    }
-    moments
 }

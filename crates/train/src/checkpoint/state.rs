@@ -34,12 +34,22 @@ pub struct TrainState {
     pub data: DataPosition,
     /// Tokens trained on.
     pub trained_tokens: u64,
+    /// Tokens that went through the model. Checkpoints of earlier versions do not say.
+    #[serde(default)]
+    pub tokens: Option<u64>,
+    /// The optimiser's name. Earlier versions had `adamw` and do not say it.
+    #[serde(default = "adamw")]
+    pub optimizer: String,
     /// Seconds trained, over all sessions.
     pub elapsed_seconds: f64,
     /// The used part of the budget at the warm-up's end; see [`Scheduler`](crate::Scheduler).
     pub warmup_end: Option<f64>,
     /// Identifies the settings of the run; see [`fingerprint`].
     pub fingerprint: String,
+}
+
+fn adamw() -> String {
+    "adamw".into()
 }
 
 impl TrainState {
@@ -98,6 +108,17 @@ impl TrainState {
         })
     }
 
+    pub(super) fn check_optimizer(&self, file: &Path, expected: &str) -> Result<()> {
+        if self.optimizer == expected {
+            return Ok(());
+        }
+        Err(TrainError::OtherOptimizer {
+            file: file.to_owned(),
+            found: self.optimizer.clone(),
+            expected: expected.to_owned(),
+        })
+    }
+
     pub(super) fn to_json(&self) -> String {
         // `Value`'s own text cannot fail, unlike serialising to a writer.
         let DataPosition {
@@ -110,6 +131,8 @@ impl TrainState {
             "step": self.step,
             "data": { "epoch": epoch, "position": position, "seed": seed },
             "trained_tokens": self.trained_tokens,
+            "tokens": self.tokens,
+            "optimizer": self.optimizer,
             "elapsed_seconds": self.elapsed_seconds,
             "warmup_end": self.warmup_end,
             "fingerprint": self.fingerprint,

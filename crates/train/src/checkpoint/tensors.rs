@@ -131,6 +131,8 @@ fn to_file(dtype: DType) -> Option<Dtype> {
         DType::F16 => Some(Dtype::F16),
         DType::BF16 => Some(Dtype::BF16),
         DType::I64 => Some(Dtype::I64),
+        DType::U64 => Some(Dtype::U64),
+        DType::U8 => Some(Dtype::U8),
         _ => None,
     }
 }
@@ -142,6 +144,8 @@ fn from_file(dtype: Dtype) -> Option<DType> {
         Dtype::F16 => Some(DType::F16),
         Dtype::BF16 => Some(DType::BF16),
         Dtype::I64 => Some(DType::I64),
+        Dtype::U64 => Some(DType::U64),
+        Dtype::U8 => Some(DType::U8),
         _ => None,
     }
 }

@@ -5,9 +5,14 @@
     reason = "each test program uses a part of it"
 )]
 
+pub mod child;
+pub mod feed;
 pub mod twin;
 
-use anneal_train::{AdamWConfig, Budget, Decay, Schedule, TokenLoss, TrainerConfig, Warmup};
+use anneal_train::{
+    AdamW, AdamWConfig, Budget, Decay, OptimizerConfig, Schedule, TokenLoss, Trainer,
+    TrainerConfig, Warmup,
+};
 use burn::module::{Module, Param, Reparameterization, Reparameterizer};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -187,16 +192,33 @@ pub fn config(max_steps: u64) -> TrainerConfig {
             learning_rate: 0.03,
             weight_decay: 0.1,
             ..AdamWConfig::default()
-        },
+        }
+        .into(),
         schedule: Schedule {
             decay: Decay::Cosine,
             warmup: Warmup::Steps(3),
+            ..Schedule::default()
         },
         max_grad_norm: Some(4.0),
         budget: Budget {
             max_steps: Some(max_steps),
             ..Budget::default()
         },
+        ..TrainerConfig::default()
+    }
+}
+
+/// The trainer's optimiser where it is AdamW.
+pub fn adamw(trainer: &Trainer) -> &AdamW {
+    let any: &dyn std::any::Any = trainer.optimizer();
+    any.downcast_ref().expect("the settings' optimiser")
+}
+
+/// AdamW's settings.
+pub fn adamw_settings(config: &TrainerConfig) -> &AdamWConfig {
+    match &config.optimizer {
+        OptimizerConfig::AdamW(settings) => settings,
+        other => panic!("AdamW expected, got {other:?}"),
     }
 }
 

@@ -185,7 +185,7 @@ impl Twin {
         } else {
             0.5 * (1.0 + (PI * (s - self.warmup) / (self.total_steps - self.warmup)).cos())
         };
-        let settings = &self.config.optimizer;
+        let settings = super::adamw_settings(&self.config);
         let lr = settings.learning_rate * factor;
         self.step += 1;
         for (name, p) in &mut self.parameters {
