@@ -24,6 +24,8 @@ fn settings(folder: &Path, name: &str, seed: u64) -> PretrainSettings {
         max_steps: Some(2),
         seed,
         databases: 12,
+        repeats: 0.5,
+        from: None,
         questions: 4,
         turns: 2,
         vocabulary: 400,

@@ -10,11 +10,11 @@ use rand_chacha::ChaCha8Rng;
 pub fn small_llama(vocab_size: usize) -> LlamaConfig {
     LlamaConfig {
         vocab_size,
-        hidden_size: 256,
-        intermediate_size: 640,
+        hidden_size: 192,
+        intermediate_size: 480,
         num_hidden_layers: 4,
-        num_attention_heads: 8,
-        num_key_value_heads: 4,
+        num_attention_heads: 6,
+        num_key_value_heads: 3,
         head_dim: 32,
         rms_norm_eps: 1e-5,
         max_position_embeddings: 1024,

@@ -2,9 +2,12 @@
 
 use anneal_data::{DataError, Encoder, Example, Message, Question, SqlPrompt};
 use anneal_llama::Tokenizer;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::corpus::Asked;
+use super::tokenizer::{ASSISTANT, END, SPECIAL_TOKENS, USER};
 
 /// The messages of several questions about one schema, which is shown with the first.
 ///
@@ -59,4 +62,27 @@ pub fn examples(
         .collect();
     let too_long = total - kept.len();
     Ok((kept, too_long))
+}
+
+/// Sequences of random tokens that are said twice; the second time is the answer.
+///
+/// Nothing but copying helps with them, and every token of the answer asks for
+/// it: a small model finds out how within minutes, where answers about schemas
+/// alone leave it guessing names for long.
+///
+/// # Errors
+/// None: an answer is never empty.
+pub fn repeats(count: usize, vocabulary: usize, seed: u64) -> Result<Vec<Example>, DataError> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let special = SPECIAL_TOKENS.len() as u32;
+    let vocabulary = (vocabulary as u32).max(special + 1);
+    let repeat = |_| {
+        let length = random.random_range(5..=60);
+        let tokens = std::iter::repeat_with(|| random.random_range(special..vocabulary));
+        let tokens: Vec<u32> = tokens.take(length).collect();
+        let ids = [&[USER], &tokens[..], &[END, ASSISTANT], &tokens[..], &[END]].concat();
+        let trained = (0..ids.len()).map(|at| at > length + 2).collect();
+        Example::new(ids, trained)
+    };
+    (0..count).map(repeat).collect()
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use anneal_data::{BatchConfig, Batches, ChatTemplate, Encoder, SqlPrompt};
 use anneal_llama::{
     LlamaConfig, LlamaForCausalLM, LoadedModel, SaveDtype, SaveOptions, SpecialTokens, Tokenizer,
+    load,
 };
 use anneal_train::{
     AdamWConfig, Budget, Decay, MetricsRecord, MetricsWriter, Progress, ProgressReport, Schedule,
@@ -19,7 +20,7 @@ use super::corpus::{HELD_OUT, corpus, domains};
 use super::init::{InitialWeights, small_llama};
 use super::loss::weighted_loss;
 use super::measure::{Measure, remove};
-use super::rows::{conversation, examples};
+use super::rows::{conversation, examples, repeats};
 use super::settings::PretrainSettings;
 use super::tokenizer::{CHAT_TEMPLATE, END, PAD, train_tokenizer};
 use crate::{ExampleError, peak_memory_bytes, write_whole};
@@ -95,10 +96,16 @@ pub fn pretrain(
         seen.len(),
     ));
 
-    let tokenizer = tokenizer(settings, &corpus)?;
+    let earlier = settings.from.as_deref();
+    let earlier = earlier.map(|from| load(from, device)).transpose()?;
+    let known = earlier.as_ref().and_then(|loaded| loaded.tokenizer.clone());
+    let tokenizer = match known {
+        Some(known) => known,
+        None => tokenizer(settings, &corpus)?,
+    };
     let template = ChatTemplate::new(CHAT_TEMPLATE, None, None)?;
     let encoder = Encoder::new(template, settings.max_length)?;
-    let (examples, too_long) = examples(&corpus, settings.turns, &encoder, &tokenizer)?;
+    let (mut examples, too_long) = examples(&corpus, settings.turns, &encoder, &tokenizer)?;
     drop(corpus);
     let conversations = [examples.len(), too_long];
     let tokens: usize = examples.iter().map(anneal_data::Example::len).sum();
@@ -109,6 +116,8 @@ pub fn pretrain(
         tokens as f64 / 1e6,
         100.0 * answers as f64 / tokens.max(1) as f64,
     ));
+    let count = (settings.repeats * examples.len() as f64) as usize;
+    examples.extend(repeats(count, tokenizer.size(), settings.seed)?);
     let batches = Batches::new(
         examples,
         BatchConfig {
@@ -118,7 +127,10 @@ pub fn pretrain(
             ..BatchConfig::default()
         },
     )?;
-    let (config, model) = model(settings, &tokenizer, device)?;
+    let (config, model) = match earlier {
+        Some(loaded) => (loaded.config, loaded.model.unfreeze()),
+        None => model(settings, &tokenizer, device)?,
+    };
     say(&format!("{} parameters", config.parameter_count()));
     let mut loaded = LoadedModel {
         model,
@@ -249,6 +261,7 @@ fn train(
         schedule: Schedule {
             decay: Decay::Cosine,
             warmup: Warmup::Ratio(0.05),
+            ..Schedule::default()
         },
         max_grad_norm: Some(1.0),
         budget: Budget {
@@ -256,6 +269,7 @@ fn train(
             max_minutes: settings.minutes,
             ..Budget::default()
         },
+        ..TrainerConfig::default()
     };
     let mut trainer = Trainer::new(&config, batches.steps_per_epoch() as u64)?;
     let mut metrics = MetricsWriter::create(&settings.work.join("metrics.jsonl"))?;

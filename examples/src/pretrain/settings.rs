@@ -23,8 +23,14 @@ pub struct PretrainSettings {
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
     /// Databases to ask about
-    #[arg(long, default_value_t = 12_000)]
+    #[arg(long, default_value_t = 14_000)]
     pub databases: usize,
+    /// Sequences of random tokens to repeat, for each conversation
+    #[arg(long, default_value_t = 0.3)]
+    pub repeats: f64,
+    /// Begins with the weights and the tokenizer of a model that was made before
+    #[arg(long)]
+    pub from: Option<PathBuf>,
     /// The most questions for each database
     #[arg(long, default_value_t = 9)]
     pub questions: usize,
@@ -38,22 +44,22 @@ pub struct PretrainSettings {
     #[arg(long, default_value_t = 448)]
     pub max_length: usize,
     /// Conversations of a step
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 8)]
     pub batch_size: usize,
     /// The peak learning rate
-    #[arg(long, default_value_t = 2e-3)]
+    #[arg(long, default_value_t = 2.5e-3)]
     pub learning_rate: f64,
     /// What a token of schema or question weighs beside one of an answer
-    #[arg(long, default_value_t = 0.2)]
+    #[arg(long, default_value_t = 0.1)]
     pub others: f64,
     /// The standard deviation of the initial weights
-    #[arg(long, default_value_t = 0.02)]
+    #[arg(long, default_value_t = 0.04)]
     pub deviation: f64,
     /// Decoder layers
     #[arg(long, default_value_t = 4)]
     pub layers: usize,
-    /// The width of the residual stream, a multiple of 32
-    #[arg(long, default_value_t = 256)]
+    /// The width of the residual stream, a multiple of 64
+    #[arg(long, default_value_t = 192)]
     pub hidden: usize,
     /// Questions of held-out domains to measure on
     #[arg(long, default_value_t = 100)]

@@ -21,6 +21,11 @@ pub const PAD: u32 = 0;
 /// Ends every turn.
 pub const END: u32 = 1;
 
+/// Begins a user's turn.
+pub(super) const USER: u32 = 3;
+/// Begins an answer.
+pub(super) const ASSISTANT: u32 = 4;
+
 /// ChatML with one token for a turn's beginning and one for its end.
 pub const CHAT_TEMPLATE: &str = "\
 {%- for message in messages -%}

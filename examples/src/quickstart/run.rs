@@ -207,6 +207,7 @@ fn train_adapter(
         schedule: Schedule {
             decay: Decay::Cosine,
             warmup: Warmup::Ratio(0.05),
+            ..Schedule::default()
         },
         budget: Budget {
             max_steps: Some(settings.steps),
