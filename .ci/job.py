@@ -56,7 +56,7 @@ def train(model, out, folder):
     check(report["steps"] == STEPS, f"report.json counts {report['steps']} steps of {STEPS}")
     losses = [line["loss"] for line in read_lines(out / "validation.jsonl")]
     check(len(losses) >= 2 and losses[-1] < 0.8 * losses[0], f"the validation loss did not fall: {losses}")
-    planned, real = report["plan"]["memory"]["total_bytes"], report["peak_memory_bytes"]
+    planned, real = report["plan"]["memory"]["peak_bytes"], report["peak_memory_bytes"]
     check(abs(planned / real - 1) < 0.15, f"planned {planned} bytes, the peak was {real}")
     check_events(out)
     say(f"  validation loss {losses[0]:.3f} to {losses[-1]:.3f} in {STEPS} steps; {metrics[-1]['tokens_per_second']:.0f} tokens/s; "

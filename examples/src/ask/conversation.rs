@@ -2,8 +2,6 @@
 
 use std::io::{BufRead, Write};
 
-use rustyline::error::ReadlineError;
-
 use super::plain::plain;
 use super::{Answer, Session};
 use crate::ExampleError;
@@ -62,24 +60,19 @@ pub(super) fn lines(
     Ok(all)
 }
 
-/// A conversation on a terminal, with lines that can be edited and called back.
+/// A conversation on a terminal, which edits a line by itself; `rlwrap` adds a history.
 pub(super) fn terminal(session: &mut Session, json: bool) -> Result<(), ExampleError> {
-    let failed =
-        |error: ReadlineError| ExampleError::io("the terminal")(std::io::Error::other(error));
-    let mut editor = rustyline::DefaultEditor::new().map_err(failed)?;
-    let hello = "Ask the database a question; .help says what else there is.";
-    // A courtesy; a closed standard error can do without.
-    let _ = writeln!(std::io::stderr(), "{hello}");
+    say("Ask the database a question; .help says what else there is.\n");
+    let mut input = std::io::stdin().lock();
     loop {
-        let line = match editor.readline("? ") {
-            Ok(line) => line,
-            Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(()),
-            Err(error) => return Err(failed(error)),
-        };
-        if line.trim().is_empty() {
+        say("? ");
+        let mut line = String::new();
+        let read = input.read_line(&mut line);
+        let read = read.map_err(ExampleError::io("standard input"))?;
+        // Nothing read is Ctrl-D; an empty line still has its end.
+        if read == 0 || line.trim().is_empty() {
             return Ok(());
         }
-        editor.add_history_entry(line.trim()).map_err(failed)?;
         if let Reply::Quit = reply(session, meaning(&line), json)? {
             return Ok(());
         }
