@@ -13,7 +13,7 @@ use clap::Parser;
 ///
 /// The model in examples/model was made with
 ///
-///     cargo run --release --example pretrain -- --minutes 35 --output examples/model
+///     cargo run --release --example pretrain -- --max-steps 5000 --output examples/model
 #[derive(Parser)]
 #[command(verbatim_doc_comment)]
 struct Flags {

@@ -68,8 +68,10 @@ fn is_key(column: &MadeColumn) -> bool {
 
 /// `number of pages` to `numbers of pages`, `colour` to `colours`.
 fn plural(phrase: &str) -> String {
-    if let Some((head, rest)) = phrase.split_once(" of ") {
-        return format!("{} of {rest}", plural(head));
+    for link in [" of ", " for ", " in "] {
+        if let Some((head, rest)) = phrase.split_once(link) {
+            return format!("{}{link}{rest}", plural(head));
+        }
     }
     let vowel = |letter: char| "aeiou".contains(letter);
     if let Some(stem) = phrase.strip_suffix('y')
@@ -92,6 +94,7 @@ mod tests {
         for (one, many) in [
             ("number of pages", "numbers of pages"),
             ("day of extraction", "days of extraction"),
+            ("room for hives", "rooms for hives"),
             ("salary", "salaries"),
             ("mite count", "mite counts"),
             ("branch", "branches"),

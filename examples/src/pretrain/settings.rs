@@ -23,10 +23,10 @@ pub struct PretrainSettings {
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
     /// Databases to ask about
-    #[arg(long, default_value_t = 14_000)]
+    #[arg(long, default_value_t = 10_000)]
     pub databases: usize,
     /// Sequences of random tokens to repeat, for each conversation
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, default_value_t = 0.6)]
     pub repeats: f64,
     /// Begins with the weights and the tokenizer of a model that was made before
     #[arg(long)]
