@@ -55,13 +55,15 @@ fn untrained(batch: &MicroBatch) -> (Vec<i64>, Vec<i64>) {
     for (row, segments) in batch.segments.iter().enumerate() {
         let mut start = row * batch.width;
         for length in segments {
-            for at in start..(start + length).saturating_sub(1) {
+            let end = start + length;
+            let next = batch.input_ids.get(start + 1..end).unwrap_or_default();
+            for (at, &id) in (start..).zip(next) {
                 if !trained[at] {
                     places.push(at as i64);
-                    ids.push(batch.input_ids[at + 1].into());
+                    ids.push(id.into());
                 }
             }
-            start += length;
+            start = end;
         }
     }
     (places, ids)
