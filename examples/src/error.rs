@@ -20,6 +20,29 @@ pub enum ExampleError {
     /// Databases.
     #[error(transparent)]
     Sql(#[from] anneal_sql::SqlError),
+    /// The words of a domain.
+    #[error("a domain's words, {0}")]
+    Domain(#[from] crate::pretrain::DomainError),
+    /// Databases that nothing can be asked about.
+    #[error(transparent)]
+    Compose(#[from] anneal_sql::ComposeError),
+    /// Nothing to make databases of.
+    #[error("there is no domain to make databases of")]
+    NoDomains,
+    /// A database that was made and that SQLite refuses.
+    #[error("{path}: {source}")]
+    MadeDatabase {
+        /// Its file.
+        path: PathBuf,
+        /// SQLite's reason.
+        source: rusqlite::Error,
+    },
+    /// Texts that no tokenizer can be learned from.
+    #[error("learning the tokenizer: {source}")]
+    TrainTokenizer {
+        /// The reason of the crate `tokenizers`.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The system refused a file.
     #[error("{path}: {source}")]
     Io {

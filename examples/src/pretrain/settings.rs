@@ -1,0 +1,70 @@
+//! What can be set about a pre-training; the defaults made the repository's model.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// Settings of [`pretrain`](super::pretrain), each a flag.
+#[derive(Debug, Clone, PartialEq, Serialize, clap::Args)]
+pub struct PretrainSettings {
+    /// The folder of the model; it must be new or empty
+    #[arg(long)]
+    pub output: PathBuf,
+    /// A folder for what comes up on the way: databases to measure on, metrics, snapshots
+    #[arg(long, default_value = "target/pretrain")]
+    pub work: PathBuf,
+    /// Ends the training after so many minutes
+    #[arg(long)]
+    pub minutes: Option<f64>,
+    /// Ends the training after so many steps
+    #[arg(long)]
+    pub max_steps: Option<u64>,
+    /// The seed of data, weights and order
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Databases to ask about
+    #[arg(long, default_value_t = 10_000)]
+    pub databases: usize,
+    /// Sequences of random tokens to repeat, for each conversation
+    #[arg(long, default_value_t = 0.6)]
+    pub repeats: f64,
+    /// Begins with the weights and the tokenizer of a model that was made before
+    #[arg(long)]
+    pub from: Option<PathBuf>,
+    /// The most questions for each database
+    #[arg(long, default_value_t = 9)]
+    pub questions: usize,
+    /// Questions of one conversation, which share a schema
+    #[arg(long, default_value_t = 3)]
+    pub turns: usize,
+    /// Tokens of the vocabulary at most
+    #[arg(long, default_value_t = 2_048)]
+    pub vocabulary: usize,
+    /// The most tokens of a conversation
+    #[arg(long, default_value_t = 448)]
+    pub max_length: usize,
+    /// Conversations of a step
+    #[arg(long, default_value_t = 8)]
+    pub batch_size: usize,
+    /// The peak learning rate
+    #[arg(long, default_value_t = 2.5e-3)]
+    pub learning_rate: f64,
+    /// What a token of schema or question weighs beside one of an answer
+    #[arg(long, default_value_t = 0.1)]
+    pub others: f64,
+    /// The standard deviation of the initial weights
+    #[arg(long, default_value_t = 0.04)]
+    pub deviation: f64,
+    /// Decoder layers
+    #[arg(long, default_value_t = 4)]
+    pub layers: usize,
+    /// The width of the residual stream, a multiple of 64
+    #[arg(long, default_value_t = 192)]
+    pub hidden: usize,
+    /// Questions of held-out domains to measure on
+    #[arg(long, default_value_t = 100)]
+    pub measured: usize,
+    /// Measures and saves a snapshot every so many minutes
+    #[arg(long)]
+    pub snapshot_minutes: Option<f64>,
+}
