@@ -140,7 +140,7 @@ fn compare(cases: &[&str]) {
             real / 1e6,
             100.0 * error
         );
-        writeln!(std::io::stdout(), "{row}").unwrap();
+        println!("{row}");
         if error.abs() > 0.15 {
             missed.push(format!("{row}\n{text}"));
         }

@@ -150,7 +150,12 @@ impl Scheduler {
             Warmup::Ratio(ratio) if progress < ratio => return progress / ratio,
             _ => {}
         }
-        let start = *self.warmup_end.get_or_insert(progress);
+        // With steps alone the end is known; else it is where the first step after the warm-up stands.
+        let known = match (self.schedule.warmup, self.limits.steps_alone()) {
+            (Warmup::Steps(warmup), Some(steps)) => (warmup as f64 / steps as f64).min(1.0),
+            _ => progress,
+        };
+        let start = *self.warmup_end.get_or_insert(known);
         let rest = 1.0 - start;
         let p = if rest > 0.0 {
             ((progress - start) / rest).clamp(0.0, 1.0)

@@ -116,10 +116,11 @@ impl Memory {
         });
         let largest = largest.unwrap_or_default();
         let (activations, head) = costs(&largest);
-        // Trained weights: gradients and moments stand beside the activations; when those are gone, the second
-        // micro-batch's gradients do, or the new values of an update.
+        // Trained weights: the sum of gradients and the moments stand beside the activations and the gradients that
+        // a micro-batch makes on the way back; when those are gone, the new values of an update do.
         let state = 3.0 * F32 * own_weights;
-        let backward = activations + head;
+        let made = F32 * own_weights;
+        let backward = activations + head + made;
         let update = F32 * (own_weights + UPDATE * largest_tensor);
         let (name, working) = match update > backward {
             true => ("new values of an update", update),
@@ -135,6 +136,10 @@ impl Memory {
                 F32 * ADAPTER * adapters,
             ),
             ("gradients and moments of weights", state),
+            (
+                "gradients of a micro-batch",
+                if update > backward { 0.0 } else { made },
+            ),
             (name, working),
             (
                 "logits of a chunk",

@@ -57,6 +57,7 @@ fn singular(word: String) -> String {
         return format!("{stem}y");
     }
     match word.strip_suffix('s') {
+        Some("id") => "id".to_owned(),
         Some(stem) if stem.len() > 2 && !stem.ends_with('s') => stem.to_owned(),
         _ => word,
     }

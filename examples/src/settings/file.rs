@@ -55,10 +55,14 @@ impl<'a> Keys<'a> {
         value: Spanned<DeValue<'a>>,
     ) -> Result<(), ExampleError> {
         let (name, at) = (key.get_ref().to_string(), key.span().start);
-        match self.table.insert(key, value) {
-            None => Ok(()),
-            Some(_) => Err(self.wrong(at, format!("`{name}` is given twice"))),
+        let earlier = self.table.keys().find(|known| **known.get_ref() == *name);
+        if let Some(earlier) = earlier {
+            // Keys come in the order of their names; the second is the one further down.
+            let at = at.max(earlier.span().start);
+            return Err(self.wrong(at, format!("`{name}` is given twice")));
         }
+        self.table.insert(key, value);
+        Ok(())
     }
 
     /// Refuses a key that is none of `known`.

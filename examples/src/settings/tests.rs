@@ -232,7 +232,7 @@ fn weights_of_files_and_of_classes_are_checked() {
         "--data-weights is 1,0; expected positive numbers"
     );
     assert_eq!(
-        refused(&["--weight-literal", "-1"]),
+        refused(&["--weight-literal=-1"]),
         "--weight-literal is -1; expected a number from 0 up"
     );
     let loss = resolve(&["--weight-literal", "2", "--label-smoothing", "0.1"]);

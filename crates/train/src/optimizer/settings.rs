@@ -206,7 +206,7 @@ impl AdamConfig {
 
 impl SgdConfig {
     pub(super) fn build(&self, weight_decay: f64) -> optim::Sgd {
-        let momentum = (self.momentum > 0.0).then(|| MomentumConfig {
+        let momentum = (self.momentum > 0.0).then_some(MomentumConfig {
             momentum: self.momentum,
             dampening: self.dampening,
             nesterov: self.nesterov,

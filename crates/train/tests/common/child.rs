@@ -68,9 +68,9 @@ pub fn run_if_child() {
     std::process::exit(code);
 }
 
+#[allow(clippy::print_stderr, reason = "the parent reads it")]
 fn print(line: &str) {
-    use std::io::Write;
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    eprintln!("{line}");
 }
 
 fn run(output: &Path) -> Result<Ended, TrainError> {
