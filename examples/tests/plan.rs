@@ -119,6 +119,7 @@ fn child() {
 
 /// Runs each case in a child; whatever is not within 15 % fails the test.
 #[cfg(target_os = "linux")]
+#[allow(clippy::print_stdout, reason = "the figures, for --nocapture")]
 fn compare(cases: &[&str]) {
     let mut missed = Vec::new();
     for &case in cases {
