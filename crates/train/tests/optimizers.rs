@@ -281,7 +281,8 @@ fn another_optimisers_state_and_a_damaged_one_are_refused() {
 
     let path = folder.join("optimizer.safetensors");
     let whole = std::fs::read(&path).unwrap();
-    let rewrite = |change: &dyn Fn(&str, Vec<usize>) -> Option<Vec<usize>>| {
+    type Change<'a> = &'a dyn Fn(&str, Vec<usize>) -> Option<Vec<usize>>;
+    let rewrite = |change: Change<'_>| {
         let file = safetensors::SafeTensors::deserialize(&whole).unwrap();
         let kept = file.iter().filter_map(|(name, view)| {
             let shape = change(name, view.shape().to_vec())?;

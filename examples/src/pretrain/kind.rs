@@ -10,7 +10,7 @@ use super::words::{self, WORDS};
 /// What the values of a column look like.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
-    /// One of a list of words, by the list's name in [`words`].
+    /// One of a list of words, by the list's name in `words`.
     Word(&'static [&'static str]),
     /// `Anna Bell`.
     Person,
