@@ -1,4 +1,4 @@
-//! What can be set about a pre-training; the defaults made the repository's model.
+//! What can be set about a pre-training; the defaults are the recipe of the repository's model (its README says how far it has run).
 
 use std::path::PathBuf;
 
