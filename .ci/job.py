@@ -71,7 +71,7 @@ def check_events(out):
         succeed(["python3", "-m", "venv", venv], 120)
         succeed([venv / "bin" / "python", "-m", "pip", "install", "--quiet", "tensorboard==2.20.0", "setuptools<81"], 300)
     script = ROOT / "crates" / "train" / "scripts" / "check_events.py"
-    for line in succeed([venv / "bin" / "python", script, out / "tensorboard", out / "metrics.jsonl"], 120).strip().splitlines():
+    for line in succeed([venv / "bin" / "python", script, out], 120).strip().splitlines():
         say(f"  {line}")
 
 
