@@ -44,7 +44,7 @@ def command(model, out, *more):
             "--validation-rows", 24, "--checkpoint-every", 2, "--output", out, *more]
 
 
-def train(model, out, folder):
+def train(model, out):
     """Validation loss falls, the plan's memory is the real one, events say what metrics.jsonl says."""
     succeed(command(model, out), 600)
     for name in ["report.json", "report.html", "metrics.jsonl", "adapter/adapter_config.json", ADAPTER]:
@@ -115,8 +115,7 @@ def ask(model, out):
     database = SPIDER / "databases" / "activity_1" / "activity_1.sqlite"
     before = sha256(database)
     flags = ["--model", model, "--adapter", out / "adapter", "--database", database, "--json", "How many faculty do we have?"]
-    done = subprocess.run([str(part) for part in [TARGET / "release" / "examples" / "ask", *flags]], cwd=ROOT,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    done = run([TARGET / "release" / "examples" / "ask", *flags], 120)
     check(done.returncode in (0, 1), f"exit code {done.returncode}: {done.stderr[-500:]}")
     made = document(done.stdout)
     check(made["sql"] and (made["error"] is None) == (done.returncode == 0), f"document: {made}")

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anneal_examples::adapter::{summarise, verdicts};
-use anneal_examples::{ExampleError, device, finish, keep_freed_memory, open_model};
+use anneal_examples::{ExampleError, device, finish, keep_freed_memory, open_model, require_empty};
 use anneal_llama::LoadOptions;
 use anneal_peft::{DEFAULT_ADAPTER, export_adapter, portability, save_adapter};
 use clap::{Parser, Subcommand};
@@ -98,11 +98,7 @@ fn export(
     as_is: bool,
     json: bool,
 ) -> Result<String, ExampleError> {
-    if std::fs::read_dir(output).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(ExampleError::NotEmpty {
-            path: output.to_owned(),
-        });
-    }
+    require_empty(output)?;
     let loaded = open_model(
         model,
         [adapter],

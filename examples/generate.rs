@@ -1,13 +1,13 @@
 //! Continues a prompt: `cargo run --release --example generate -- --help`.
 
-use std::io::Write;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anneal_data::Message;
 use anneal_examples::device::Compute;
-use anneal_examples::{Conversation, ExampleError, finish, keep_freed_memory, open_model};
+use anneal_examples::{Conversation, ExampleError, finish, keep_freed_memory, open_model, print};
 use anneal_llama::{GenerateOptions, Generator, LlamaError, LoadOptions, LoadedModel};
 use clap::Parser;
 use serde::Serialize;
@@ -147,14 +147,6 @@ fn answer(generator: &Generator, prompt: Vec<u32>, show: bool) -> Result<Output,
         logprobs,
         text,
     })
-}
-
-fn print(text: &str) -> Result<(), ExampleError> {
-    let mut output = std::io::stdout().lock();
-    let written = output.write_all(text.as_bytes());
-    written
-        .and_then(|()| output.flush())
-        .map_err(ExampleError::io("standard output"))
 }
 
 /// What the flags say.

@@ -11,9 +11,9 @@ use clap::Parser;
 
 /// Makes a small Llama that writes SQL: data, tokenizer and weights, all from a seed.
 ///
-/// The model in examples/model was made with
+/// Two stages: copying alone, then conversations about databases. The model in examples/model was made by
 ///
-///     cargo run --release --example pretrain -- --max-steps 5000 --output examples/model
+///     cargo run --release --example pretrain -- --max-steps 3600 --output small-llama
 #[derive(Parser)]
 #[command(verbatim_doc_comment)]
 struct Flags {
@@ -44,7 +44,7 @@ fn run(flags: &Flags) -> Result<(), ExampleError> {
             report.minutes,
             report.parameters,
             report.bytes,
-            report.loss,
+            report.loss.unwrap_or(f64::NAN),
             flags.settings.output.display(),
         )
     };

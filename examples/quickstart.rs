@@ -1,4 +1,4 @@
-//! Fine-tuning from start to end in three minutes: `cargo run --release --example quickstart`.
+//! Fine-tuning from start to end in three minutes at most: `cargo run --release --example quickstart`.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ fn run(flags: Flags) -> Result<(), ExampleError> {
             out,
             "A small Llama learns the words of a beekeepers' association: databases and questions are\n\
              made, the model is measured on databases that it will not learn from, LoRA trains it on\n\
-             the others, and it is measured again. This takes about two minutes on two cores.\n"
+             the others, and it is measured again. This takes about a minute on two cores.\n"
         )
         .map_err(closed())?;
     }

@@ -233,6 +233,12 @@ pub enum ExampleError {
         /// The folder.
         path: PathBuf,
     },
+    /// An output folder that another process is writing into.
+    #[error("{path}: another process is writing there; wait for its end, or give another --output")]
+    OutputHeld {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A place for a trained model that holds another one.
     #[error(
         "{path}: there is something already, which the trained model would replace; give another --output"

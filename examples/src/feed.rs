@@ -5,7 +5,7 @@ use anneal_train::checkpoint::DataPosition;
 use anneal_train::{Feed, StepData, TrainError};
 
 /// The steps of one epoch after the other; what an epoch holds depends on the seed and its number alone.
-pub(super) struct BatchFeed<'a> {
+pub(crate) struct BatchFeed<'a> {
     batches: &'a Batches,
     at: DataPosition,
     /// The rest of the epoch, once it is begun.
@@ -14,7 +14,7 @@ pub(super) struct BatchFeed<'a> {
 
 impl<'a> BatchFeed<'a> {
     /// From the first step of the first epoch.
-    pub(super) fn new(batches: &'a Batches, seed: u64) -> Self {
+    pub(crate) fn new(batches: &'a Batches, seed: u64) -> Self {
         let at = DataPosition {
             epoch: 0,
             position: 0,

@@ -2,7 +2,7 @@
 //!
 //! A model answers best what looks like its training. So `finetune` writes these settings as `prompt.json` into
 //! the adapter's folder (beside `adapter_config.json`), or into the model's folder after full fine-tuning;
-//! `evaluate` and `ask` read them back. PEFT and vLLM load their two files by name and take no notice of a third.
+//! `evaluate` and `ask` read them back. PEFT loads its two files and takes no notice of a third.
 
 mod fitting;
 mod flags;

@@ -24,6 +24,8 @@ fn settings(folder: &Path, name: &str, seed: u64) -> PretrainSettings {
         max_steps: Some(2),
         seed,
         databases: 12,
+        copy_steps: 2,
+        copy_batch_size: 3,
         repeats: 0.5,
         from: None,
         questions: 4,
@@ -37,7 +39,8 @@ fn settings(folder: &Path, name: &str, seed: u64) -> PretrainSettings {
         layers: 2,
         hidden: 64,
         measured: 4,
-        snapshot_minutes: None,
+        measured_every: None,
+        resume: false,
     }
 }
 
@@ -192,7 +195,7 @@ fn two_steps_make_a_model_and_the_same_seed_the_same_bytes() {
         let settings = settings(folder.path(), name, seed);
         let report = pretrain(&settings, &device, ProgressReport::Hidden).unwrap();
         assert_eq!((report.steps, report.held_out[0]), (2, 4));
-        assert!(report.loss.is_finite());
+        assert!(report.loss.unwrap().is_finite());
         let read = |file: &str| std::fs::read(settings.output.join(file)).unwrap();
         let files = [
             "model.safetensors",
@@ -220,6 +223,22 @@ fn two_steps_make_a_model_and_the_same_seed_the_same_bytes() {
     let moved = (weight(&loaded.model) - weight(&begun)).abs().mean();
     assert!(moved.into_scalar::<f64>() > 1e-4);
     let _ = loaded.model.valid();
+    // A work folder holds one run. Resumed, its checkpoint is the model; another seed's it is not.
+    let again = |seed, resume| {
+        let settings = PretrainSettings {
+            work: folder.path().join("a-work"),
+            resume,
+            ..settings(folder.path(), "resumed", seed)
+        };
+        pretrain(&settings, &device, ProgressReport::Hidden)
+    };
+    let refused = again(1, false).unwrap_err().to_string();
+    assert!(refused.contains("a-work"), "{refused}");
+    let refused = again(2, true).unwrap_err().to_string();
+    assert!(refused.contains("settings"), "{refused}");
+    again(1, true).unwrap();
+    let resumed = std::fs::read(folder.path().join("resumed/model.safetensors")).unwrap();
+    assert!(resumed == first[0]);
     // What stands there is not written over.
     let error = pretrain(
         &settings(folder.path(), "a", 1),

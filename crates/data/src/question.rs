@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::json_lines;
-use crate::{DataError, Record};
+use crate::{DataError, Record, SqlSample};
 
 /// What a question file holds, in the words of the error messages.
 const EXPECTED: &str = "`db_id`, `question` and `sql`";
@@ -31,6 +31,22 @@ pub struct Question {
     /// How many rows the gold SQL returns, where somebody has counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n_rows: Option<u64>,
+}
+
+/// The question of a row of any format. What the data set's makers found out about the row stays unknown,
+/// and a row that names no database has an empty `db_id`.
+impl From<&SqlSample> for Question {
+    fn from(sample: &SqlSample) -> Self {
+        Self {
+            db_id: sample.db_id.clone().unwrap_or_default(),
+            question: sample.question.clone(),
+            sql: sample.sql.clone(),
+            context: sample.context.clone(),
+            exec_ok: None,
+            missing_data: None,
+            n_rows: None,
+        }
+    }
 }
 
 impl Question {

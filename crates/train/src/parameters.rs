@@ -37,8 +37,13 @@ pub struct TrainedParameter {
 /// assert!(trained_parameters(&linear.freeze()).is_empty());
 /// ```
 pub fn trained_parameters<M: Module>(module: &M) -> Vec<TrainedParameter> {
-    #[derive(Default)]
+    list(module, true)
+}
+
+/// The float parameters of a module, those that require a gradient or all of them.
+pub(crate) fn list<M: Module>(module: &M, only_trained: bool) -> Vec<TrainedParameter> {
     struct List {
+        only_trained: bool,
         names: Names,
         found: Vec<TrainedParameter>,
     }
@@ -50,7 +55,8 @@ pub fn trained_parameters<M: Module>(module: &M) -> Vec<TrainedParameter> {
             self.names.exit();
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if !param.is_require_grad() || self.names.is_known(param.id) {
+            let left_out = self.only_trained && !param.is_require_grad();
+            if left_out || self.names.is_known(param.id) {
                 return;
             }
             let tensor = param.base();
@@ -61,7 +67,11 @@ pub fn trained_parameters<M: Module>(module: &M) -> Vec<TrainedParameter> {
             });
         }
     }
-    let mut list = List::default();
+    let mut list = List {
+        only_trained,
+        names: Names::default(),
+        found: Vec::new(),
+    };
     module.visit(&mut list);
     list.found
 }

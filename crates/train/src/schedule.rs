@@ -112,17 +112,17 @@ impl Scheduler {
                 schedule.warmup = Warmup::Steps((steps as f64 * ratio).ceil() as u64);
             }
         }
-        let warmup_end = match schedule.warmup {
-            Warmup::Steps(0) => Some(0.0),
-            Warmup::Steps(_) => None,
-            Warmup::Ratio(ratio) => Some(ratio),
-        };
-        Ok(Self {
+        let mut scheduler = Self {
             schedule,
             limits,
-            warmup_end,
+            warmup_end: None,
             end: None,
-        })
+        };
+        scheduler.warmup_end = match schedule.warmup {
+            Warmup::Steps(1..) => None,
+            _ => scheduler.known_warmup_end(),
+        };
+        Ok(scheduler)
     }
 
     /// The factor on the peak learning rate for the step that follows what is spent.
@@ -150,11 +150,7 @@ impl Scheduler {
             Warmup::Ratio(ratio) if progress < ratio => return progress / ratio,
             _ => {}
         }
-        // With steps alone the end is known; else it is where the first step after the warm-up stands.
-        let known = match (self.schedule.warmup, self.limits.steps_alone()) {
-            (Warmup::Steps(warmup), Some(steps)) => (warmup as f64 / steps as f64).min(1.0),
-            _ => progress,
-        };
+        let known = self.known_warmup_end().unwrap_or(progress);
         let start = *self.warmup_end.get_or_insert(known);
         let rest = 1.0 - start;
         let p = if rest > 0.0 {
@@ -186,13 +182,21 @@ impl Scheduler {
     /// A run may be resumed with another budget: what depends on nothing else is that budget's.
     pub(crate) fn resume(&mut self, warmup_end: Option<f64>) {
         self.end = None;
-        self.warmup_end = match (self.schedule.warmup, self.limits.steps_alone()) {
-            (Warmup::Ratio(ratio), _) => Some(ratio),
-            (Warmup::Steps(warmup), Some(steps)) => {
-                warmup_end.map(|_| (warmup as f64 / steps as f64).min(1.0))
-            }
-            (Warmup::Steps(_), None) => warmup_end,
+        self.warmup_end = match self.schedule.warmup {
+            Warmup::Ratio(_) => self.known_warmup_end(),
+            Warmup::Steps(_) => warmup_end.map(|end| self.known_warmup_end().unwrap_or(end)),
         };
+    }
+
+    /// Where the warm-up ends, if the settings alone say it: with minutes or tokens in the budget a
+    /// number of steps does not, and the first step after it decides.
+    fn known_warmup_end(&self) -> Option<f64> {
+        match (self.schedule.warmup, self.limits.steps_alone()) {
+            (Warmup::Ratio(ratio), _) => Some(ratio),
+            (Warmup::Steps(0), _) => Some(0.0),
+            (Warmup::Steps(warmup), Some(steps)) => Some((warmup as f64 / steps as f64).min(1.0)),
+            (Warmup::Steps(_), None) => None,
+        }
     }
 }
 

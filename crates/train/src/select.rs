@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainError};
-use crate::parameters::Names;
+use crate::parameters::{Names, TrainedParameter, list};
 use crate::pattern::PathPattern;
 
 /// Which parameters are trained. In a file: `"all"`, one regular expression, or a list of them.
@@ -73,7 +73,7 @@ impl Selection {
     }
 
     /// Chooses among a module's parameters.
-    fn choose(&self, parameters: &[Found]) -> Result<BTreeMap<String, bool>> {
+    fn choose(&self, parameters: &[TrainedParameter]) -> Result<BTreeMap<String, bool>> {
         let patterns: Vec<PathPattern> = match self {
             Self::All => vec![PathPattern::new("train", "(?s).*")?],
             Self::Matching(patterns) => {
@@ -164,13 +164,15 @@ impl fmt::Display for Selected {
 /// assert_eq!(error.to_string(), r#"nothing is chosen to be trained: ["Bias"] of 2 parameters"#);
 /// ```
 pub fn select<M: Module>(module: M, selection: &Selection) -> Result<(M, Selected)> {
-    let parameters = parameters(&module);
+    let parameters = list(&module, false);
     let chosen = selection.choose(&parameters)?;
     let values = |trained_only: bool| -> u64 {
         let counted = parameters
             .iter()
             .filter(|p| !trained_only || chosen[&p.path]);
-        counted.map(|p| p.values).sum()
+        counted
+            .map(|p| p.shape.iter().product::<usize>() as u64)
+            .sum()
     };
     let selected = Selected {
         paths: parameters
@@ -186,43 +188,6 @@ pub fn select<M: Module>(module: M, selection: &Selection) -> Result<(M, Selecte
         chosen,
     });
     Ok((module, selected))
-}
-
-/// A float parameter of a module, trained or not.
-struct Found {
-    path: String,
-    dtype: DType,
-    values: u64,
-}
-
-fn parameters<M: Module>(module: &M) -> Vec<Found> {
-    #[derive(Default)]
-    struct List {
-        names: Names,
-        found: Vec<Found>,
-    }
-    impl ModuleVisitor for List {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.names.enter(name);
-        }
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.names.exit();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if self.names.is_known(param.id) {
-                return;
-            }
-            let tensor = param.base();
-            self.found.push(Found {
-                path: self.names.of(param.id),
-                dtype: tensor.dtype(),
-                values: tensor.shape().num_elements() as u64,
-            });
-        }
-    }
-    let mut list = List::default();
-    module.visit(&mut list);
-    list.found
 }
 
 struct Apply {

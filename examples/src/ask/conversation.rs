@@ -4,7 +4,7 @@ use std::io::{BufRead, Write};
 
 use super::plain::plain;
 use super::{Answer, Session};
-use crate::ExampleError;
+use crate::{ExampleError, print};
 
 /// What a line means.
 #[derive(Debug, PartialEq, Eq)]
@@ -131,14 +131,6 @@ pub(super) fn show(answer: &Answer, json: bool) -> Result<(), ExampleError> {
         }
         false => print(&answer.to_string()),
     }
-}
-
-fn print(text: &str) -> Result<(), ExampleError> {
-    let mut output = std::io::stdout().lock();
-    let written = output.write_all(text.as_bytes());
-    written
-        .and_then(|()| output.flush())
-        .map_err(ExampleError::io("standard output"))
 }
 
 #[cfg(test)]

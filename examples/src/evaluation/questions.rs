@@ -79,15 +79,6 @@ impl QuestionSet {
 
     /// The questions as a model is asked.
     pub fn questions(&self) -> Vec<Question> {
-        let question = |sample: &SqlSample| Question {
-            db_id: sample.db_id.clone().unwrap_or_default(),
-            question: sample.question.clone(),
-            sql: sample.sql.clone(),
-            context: sample.context.clone(),
-            exec_ok: None,
-            missing_data: None,
-            n_rows: None,
-        };
-        self.samples.iter().map(question).collect()
+        self.samples.iter().map(Question::from).collect()
     }
 }

@@ -10,10 +10,9 @@ use burn::module::Module;
 use burn::tensor::Device;
 
 use super::report::Measured;
-use super::say;
 use crate::evaluation::{self, cases, judge, summary};
 use crate::settings::Settings;
-use crate::{Conversation, ExampleError, PredictOptions};
+use crate::{Conversation, ExampleError, PredictOptions, say};
 
 /// A loaded model without its network, which is trained meanwhile: two handles on one network would keep
 /// every weight in memory twice once it is updated.

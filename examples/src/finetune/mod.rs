@@ -3,7 +3,6 @@
 mod account;
 mod asker;
 mod classes;
-mod feed;
 mod look_at;
 mod objective;
 mod page;
@@ -14,7 +13,6 @@ mod run;
 mod subject;
 mod validate;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anneal_llama::LlamaConfig;
@@ -27,15 +25,17 @@ pub use report::{Measured, Report, Rows};
 pub use rows::FileRows;
 pub use validate::validation_loss;
 
+use crate::folders::hold;
+use crate::metrics::{class_loss_at_ends, loss_at_ends, read_metrics};
 use crate::run_report::write_page;
 use crate::settings::{Adapter, Settings};
-use crate::write_json;
-use crate::{Conversation, ExampleError, device, peak_memory_bytes, resolve_model};
+use crate::{
+    Conversation, ExampleError, device, peak_memory_bytes, resolve_model, say, write_json,
+};
 use account::{account, describe_rows, write_rows};
 use asker::{Asker, Shell};
 use page::Shown;
 use planning::plan;
-use report::{class_loss_at_ends, loss_at_ends, read_metrics};
 use rows::{RowText, prepare, read_rows};
 use run::train;
 use subject::{attach_subject, check_result, save_subject};
@@ -68,7 +68,7 @@ pub fn finetune_until(
 ) -> Result<Report, ExampleError> {
     let device = device::parse(&settings.device)?.autodiff();
     let output = settings.output.clone();
-    let from = find_checkpoint(&output, resume)?;
+    find_checkpoint(&output, resume)?;
     let mut databases = settings.data.databases.as_ref().map(Databases::new);
     let mut rows = read_rows(&settings, databases.as_mut())?;
     let path = resolve_model(&settings.model, progress)?;
@@ -83,7 +83,9 @@ pub fn finetune_until(
     // Refuses settings out of range now; the run's own clock starts later.
     Trainer::new(&settings.trainer, prepared.batches.steps_per_epoch() as u64)?;
 
-    std::fs::create_dir_all(&output).map_err(ExampleError::io(&output))?;
+    let _held = hold(&output)?;
+    // Another run may have been here while this one was reading.
+    let from = find_checkpoint(&output, resume)?;
     write_rows(&output, &rows, &prepared)?;
     let account = account(&rows, &prepared);
     let padding = prepared.batches.padding(0);
@@ -212,12 +214,4 @@ fn compare(asker: &Asker<'_>) -> Result<Option<Comparison>, ExampleError> {
         return Ok(None);
     };
     Ok(Comparison::of(&before, &after).ok())
-}
-
-/// A line for people, on standard error.
-fn say(progress: ProgressReport, line: &str) {
-    if progress != ProgressReport::Hidden {
-        // A closed standard error loses the line and nothing else.
-        let _ = writeln!(std::io::stderr(), "{line}");
-    }
 }

@@ -1,6 +1,7 @@
 //! A run's page, from its report.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anneal_data::Question;
 use anneal_train::{MetricsRecord, ValidationRecord};
@@ -27,12 +28,17 @@ pub(super) struct Shown<'a> {
 /// The page of a run.
 pub(super) fn page_of(report: &Report, shown: Shown<'_>) -> RunPage {
     let settings = &report.settings;
-    let files: Vec<&str> = settings.data.data.iter().map(String::as_str).collect();
+    let name = |path: &Path| {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        name.to_string_lossy().into_owned()
+    };
+    let files = settings.data.data.iter();
+    let files: Vec<String> = files.map(|file| name(Path::new(file))).collect();
     let [before, after] = shown.tests;
     RunPage {
         title: format!(
             "{} trained on {} ({})",
-            settings.model.display(),
+            name(&settings.model),
             files.join(", "),
             settings.method.name()
         ),

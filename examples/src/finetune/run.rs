@@ -10,11 +10,11 @@ use anneal_train::{
 use burn::module::Module;
 
 use super::asker::Asker;
-use super::feed::BatchFeed;
 use super::look_at::LookAt;
 use super::objective::SqlObjective;
 use super::rows::Prepared;
 use super::validate::validation_loss;
+use crate::feed::BatchFeed;
 use crate::settings::{Best, OnNonFinite, Settings};
 use crate::{ExampleError, peak_memory_bytes};
 

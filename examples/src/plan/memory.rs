@@ -4,14 +4,14 @@
 //! |---|---|
 //! | weights | the model's values, in their type |
 //! | adapters | 4 · 4.44 for each value: itself, its gradient, two moments, and space between them |
+//! | gradients and moments | of weights that are trained: the sum of gradients, two moments, and the gradients that a micro-batch makes |
 //! | activations | what every layer keeps of the largest micro-batch ([`layer`](super::layer)), · 4 · 1.13 |
 //! | head | the logits of a chunk, and as much again twice |
 //! | runtime | program, tokenizer, rows |
 //!
 //! The two factors and the runtime were fitted to SmolLM2-135M (see the test `plan.rs` and the lab log for the
 //! tables). 1.13 is backward's temporaries, and blocks that the allocator rounds up and keeps; without it every
-//! run was underestimated by the same part. Weights that are trained have their moments and gradients besides, and
-//! are written anew by an update.
+//! run was underestimated by the same part.
 
 use anneal_data::MicroBatch;
 use anneal_llama::LlamaConfig;
@@ -122,43 +122,29 @@ impl Memory {
         let made = F32 * own_weights;
         let backward = activations + head + made;
         let update = F32 * (own_weights + UPDATE * largest_tensor);
-        let (name, working) = match update > backward {
-            true => ("new values of an update", update),
-            false => ("activations of the largest micro-batch", activations),
+        let working = match update > backward {
+            true => vec![("new values of an update", update)],
+            false => vec![
+                ("gradients of a micro-batch", made),
+                ("activations of the largest micro-batch", activations),
+                ("logits of a chunk", head),
+            ],
         };
-        let parts = [
-            (
-                "weights",
-                config.parameter_count() as f64 * weight_bytes as f64,
-            ),
-            (
-                "adapters, their gradients and moments",
-                F32 * ADAPTER * adapters,
-            ),
+        let weights = config.parameter_count() as f64 * weight_bytes as f64;
+        let adapters = F32 * ADAPTER * adapters;
+        let runtime = RUNTIME + TOKENIZER * config.vocab_size as f64;
+        let standing = [
+            ("weights", weights),
+            ("adapters, their gradients and moments", adapters),
             ("gradients and moments of weights", state),
-            (
-                "gradients of a micro-batch",
-                if update > backward { 0.0 } else { made },
-            ),
-            (name, working),
-            (
-                "logits of a chunk",
-                if update > backward { 0.0 } else { head },
-            ),
-            (
-                "program, tokenizer and rows",
-                RUNTIME + TOKENIZER * config.vocab_size as f64,
-            ),
         ];
+        let parts = standing.into_iter().chain(working);
+        let parts = parts.chain([("program, tokenizer and rows", runtime)]);
         let part = |(name, bytes): (&'static str, f64)| MemoryPart {
             name,
             bytes: bytes.round() as u64,
         };
-        let parts: Vec<MemoryPart> = parts
-            .into_iter()
-            .map(part)
-            .filter(|part| part.bytes > 0)
-            .collect();
+        let parts: Vec<MemoryPart> = parts.map(part).filter(|part| part.bytes > 0).collect();
         Self {
             peak_bytes: parts.iter().map(|part| part.bytes).sum(),
             parts,

@@ -1,13 +1,13 @@
 //! Where examples go: into the document, before a person's eyes, into packed rows.
 
-use std::io::{Stdout, Write, stdout};
+use std::io::{Stdout, stdout};
 
 use anneal_data::{Example, PackedRow, Prepared, PreparedRow, pack, pack_shuffled};
 use anneal_llama::Tokenizer;
 use serde::Serialize;
 
 use super::{Document, Marks, Packed, PrepareFlags, show};
-use crate::ExampleError;
+use crate::{ExampleError, print};
 
 /// Rows that a person is shown unless told otherwise.
 const SHOWN: usize = 3;
@@ -196,13 +196,4 @@ fn labelled(example: Example) -> Labelled {
         labels: example.labels(),
         input_ids: example.input_ids,
     }
-}
-
-/// Writes to standard output.
-pub(super) fn print(text: &str) -> Result<(), ExampleError> {
-    let mut output = stdout().lock();
-    let written = output.write_all(text.as_bytes());
-    written
-        .and_then(|()| output.flush())
-        .map_err(ExampleError::io("standard output"))
 }

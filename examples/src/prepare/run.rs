@@ -11,10 +11,10 @@ use super::account::Account;
 use super::checks::{Checks, cleaner};
 use super::made::{Made, check_manifest};
 use super::number::counted;
-use super::output::{Output, print};
+use super::output::Output;
 use super::watched::{Part, Watched};
 use super::{OverLength, PrepareFlags, Text, TurnsFlag};
-use crate::{ExampleError, write_whole};
+use crate::{ExampleError, print, write_whole};
 
 /// Rows between two looks at the clock.
 const BETWEEN_UPDATES: usize = 256;

@@ -3,14 +3,17 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anneal_data::{BatchConfig, Batches, ChatTemplate, Encoder, SqlPrompt};
+use anneal_data::{
+    BatchConfig, Batches, ChatTemplate, DataError, Encoder, Example, MicroBatch, SqlPrompt,
+};
 use anneal_llama::{
     LlamaConfig, LlamaForCausalLM, LoadedModel, SaveDtype, SaveOptions, SpecialTokens, Tokenizer,
     load,
 };
+use anneal_train::checkpoint::fingerprint;
 use anneal_train::{
-    AdamWConfig, Budget, Decay, MetricsRecord, MetricsWriter, Progress, ProgressReport, Schedule,
-    Trainer, TrainerConfig, Warmup,
+    AdamWConfig, BestBy, Budget, Decay, ProgressReport, RunConfig, RunSummary, Schedule, Start,
+    Trainer, TrainerConfig, TrainingRun, Validation, Warmup,
 };
 use burn::module::Module;
 use burn::tensor::Device;
@@ -23,10 +26,17 @@ use super::measure::{Measure, remove};
 use super::rows::{conversation, examples, repeats};
 use super::settings::PretrainSettings;
 use super::tokenizer::{CHAT_TEMPLATE, END, PAD, train_tokenizer};
-use crate::{ExampleError, peak_memory_bytes, write_whole};
+use crate::feed::BatchFeed;
+use crate::folders::hold;
+use crate::metrics::{loss_at_ends, read_metrics};
+use crate::{ExampleError, peak_memory_bytes, require_empty, write_whole};
 
 /// Databases whose questions the tokenizer is learned from.
 const TOKENIZER_DATABASES: usize = 3_000;
+
+/// The stages, and their folders in the work folder.
+const COPYING: &str = "copying";
+const ANSWERING: &str = "answering";
 
 /// What a pre-training did.
 #[derive(Debug, Clone, Serialize)]
@@ -51,8 +61,8 @@ pub struct PretrainReport {
     pub minutes: f64,
     /// Tokens through the model, padding left out.
     pub tokens: u64,
-    /// The weighted loss per answer token over the last steps.
-    pub loss: f64,
+    /// The weighted loss per answer token, mean of the last ten steps.
+    pub loss: Option<f64>,
     /// Questions of held-out domains: asked, with the gold's rows, with the gold's text.
     pub held_out: [usize; 3],
     /// Peak resident memory of the process.
@@ -76,7 +86,7 @@ pub fn pretrain(
         .partition(|domain| HELD_OUT.contains(&domain.name.as_str()));
     let begun = Instant::now();
     let work = &settings.work;
-    std::fs::create_dir_all(work).map_err(ExampleError::io(work))?;
+    let _held = hold(work)?;
     let scratch = work.join("corpus");
     remove(&scratch)?;
     let corpus = corpus(
@@ -108,7 +118,7 @@ pub fn pretrain(
     let (mut examples, too_long) = examples(&corpus, settings.turns, &encoder, &tokenizer)?;
     drop(corpus);
     let conversations = [examples.len(), too_long];
-    let tokens: usize = examples.iter().map(anneal_data::Example::len).sum();
+    let tokens: usize = examples.iter().map(Example::len).sum();
     let answers: usize = examples.iter().map(|example| example.target_count()).sum();
     say(&format!(
         "{} conversations, {too_long} too long, {:.1} million tokens, {:.0} % of them answers",
@@ -118,15 +128,12 @@ pub fn pretrain(
     ));
     let count = (settings.repeats * examples.len() as f64) as usize;
     examples.extend(repeats(count, tokenizer.size(), settings.seed)?);
-    let batches = Batches::new(
-        examples,
-        BatchConfig {
-            batch_size: settings.batch_size,
-            pad_id: PAD,
-            seed: settings.seed,
-            ..BatchConfig::default()
-        },
-    )?;
+    let batches = batches(examples, settings.batch_size, settings.seed)?;
+    // A model that was made before has learned to copy.
+    let copies = match earlier {
+        Some(_) => None,
+        None => copies(settings, tokenizer.size())?,
+    };
     let (config, model) = match earlier {
         Some(loaded) => (loaded.config, loaded.model.unfreeze()),
         None => model(settings, &tokenizer, device)?,
@@ -144,10 +151,26 @@ pub fn pretrain(
         end_ids: vec![END],
     };
     let measure = Measure::prepare(&held_out, settings, work)?;
-    let trained = train(settings, &mut loaded, &batches, &measure, device, progress)?;
+    let stages = Stages {
+        settings,
+        measure: &measure,
+        device,
+        progress,
+    };
+    if let Some((batches, budget)) = copies {
+        stages.train(COPYING, &mut loaded, &batches, budget, None)?;
+    }
+    let budget = Budget {
+        max_steps: settings.max_steps,
+        max_minutes: settings.minutes,
+        ..Budget::default()
+    };
+    let every = settings.measured_every;
+    let trained = stages.train(ANSWERING, &mut loaded, &batches, budget, every)?;
+    let metrics = read_metrics(&work.join(ANSWERING).join("metrics.jsonl"))?;
 
-    let held_out = measure.run(&loaded, &trained.model, device)?;
-    loaded.model = trained.model.valid();
+    let held_out = measure.run(&loaded, &loaded.model, device)?;
+    loaded.model = loaded.model.valid();
     save(&loaded, &settings.output)?;
     let report = PretrainReport {
         settings: settings.clone(),
@@ -158,9 +181,9 @@ pub fn pretrain(
         conversations,
         steps: trained.steps,
         epochs: trained.steps as f64 / batches.steps_per_epoch() as f64,
-        minutes: trained.minutes,
+        minutes: trained.trained.as_secs_f64() / 60.0,
         tokens: trained.tokens,
-        loss: trained.loss,
+        loss: loss_at_ends(&metrics)[1],
         held_out,
         peak_memory_bytes: peak_memory_bytes(),
     };
@@ -181,19 +204,7 @@ fn check(settings: &PretrainSettings) -> Result<(), ExampleError> {
     if settings.hidden == 0 || !settings.hidden.is_multiple_of(64) {
         return refuse("hidden", settings.hidden.to_string(), "a multiple of 64");
     }
-    let output = &settings.output;
-    let taken = output.exists()
-        && !(output.is_dir()
-            && std::fs::read_dir(output)
-                .map_err(ExampleError::io(output))?
-                .next()
-                .is_none());
-    match taken {
-        true => Err(ExampleError::NotEmpty {
-            path: output.clone(),
-        }),
-        false => Ok(()),
-    }
+    require_empty(&settings.output)
 }
 
 /// Learns the tokenizer from the first conversations.
@@ -234,91 +245,126 @@ fn model(
     Ok((config, model.unfreeze()))
 }
 
-struct Trained {
-    model: LlamaForCausalLM,
-    steps: u64,
-    minutes: f64,
-    tokens: u64,
-    loss: f64,
+/// Steps over conversations of one kind.
+fn batches(examples: Vec<Example>, batch_size: usize, seed: u64) -> Result<Batches, DataError> {
+    let config = BatchConfig {
+        batch_size,
+        pad_id: PAD,
+        seed,
+        ..BatchConfig::default()
+    };
+    Batches::new(examples, config)
 }
 
-fn train(
+/// What the first stage learns from, and for how long; nothing without such steps.
+fn copies(
     settings: &PretrainSettings,
-    loaded: &mut LoadedModel,
-    batches: &Batches,
-    measure: &Measure,
-    device: &Device,
-    progress: ProgressReport,
-) -> Result<Trained, ExampleError> {
-    let config = TrainerConfig {
-        optimizer: AdamWConfig {
-            learning_rate: settings.learning_rate,
-            beta_2: 0.98,
-            weight_decay: 0.05,
-            ..AdamWConfig::default()
-        }
-        .into(),
-        schedule: Schedule {
-            decay: Decay::Cosine,
-            warmup: Warmup::Ratio(0.05),
-            ..Schedule::default()
-        },
-        max_grad_norm: Some(1.0),
-        budget: Budget {
-            max_steps: settings.max_steps,
-            max_minutes: settings.minutes,
-            ..Budget::default()
-        },
-        ..TrainerConfig::default()
-    };
-    let mut trainer = Trainer::new(&config, batches.steps_per_epoch() as u64)?;
-    let mut metrics = MetricsWriter::create(&settings.work.join("metrics.jsonl"))?;
-    let mut bar = Progress::new(progress);
-    let mut model = loaded.model.clone();
-    let (mut tokens, mut loss) = (0, None);
-    let mut snapshots = 0;
-    'run: for epoch in 0.. {
-        for step in batches.steps(epoch) {
-            if trainer.is_finished() {
-                break 'run;
-            }
-            let report = trainer.step(&mut model, &step.micro_batches, |model, batch| {
-                weighted_loss(model, batch, &loaded.config, settings.others, device)
-            })?;
-            let count = step.tokens() as u64;
-            tokens += count;
-            let smooth = |old: f64| 0.98 * old + 0.02 * report.loss;
-            loss = Some(loss.map_or(report.loss, smooth));
-            let epochs = report.step as f64 / batches.steps_per_epoch() as f64;
-            metrics.write(&MetricsRecord::new(&report, epochs, count))?;
-            bar.step(trainer.progress(), &report, count);
-            let minutes = trainer.elapsed().as_secs_f64() / 60.0;
-            if let Some(every) = settings.snapshot_minutes
-                && minutes >= every * f64::from(snapshots + 1)
-            {
-                snapshots += 1;
-                let [asked, right, same] = measure.run(loaded, &model, device)?;
-                let steps = trainer.steps();
-                crate::say(
-                    progress,
-                    &format!(
-                        "step {steps}, {minutes:.1} min, loss {:.4}: {right} of {asked} right, {same} to the letter",
-                        loss.unwrap_or(f64::NAN)
-                    ),
-                );
-                loaded.model = model.valid();
-                save(loaded, &settings.work.join(format!("step-{steps:05}")))?;
-            }
-        }
+    vocabulary: usize,
+) -> Result<Option<(Batches, Budget)>, DataError> {
+    if settings.copy_steps == 0 {
+        return Ok(None);
     }
-    bar.finish(&format!("{} steps done", trainer.steps()));
-    Ok(Trained {
-        model,
-        steps: trainer.steps(),
-        minutes: trainer.elapsed().as_secs_f64() / 60.0,
-        tokens,
-        loss: loss.unwrap_or(f64::NAN),
-    })
+    let size = settings.copy_batch_size;
+    // Another seed than that of the sequences that come later.
+    let seed = settings.seed ^ 0x434f_5059;
+    let examples = repeats(settings.copy_steps as usize * size, vocabulary, seed)?;
+    let budget = Budget {
+        max_steps: Some(settings.copy_steps),
+        ..Budget::default()
+    };
+    Ok(Some((batches(examples, size, seed)?, budget)))
+}
+
+/// What both stages share.
+struct Stages<'a> {
+    settings: &'a PretrainSettings,
+    measure: &'a Measure,
+    device: &'a Device,
+    progress: ProgressReport,
+}
+
+impl Stages<'_> {
+    /// One stage, in a folder of its own, from its last checkpoint if the settings say so.
+    ///
+    /// Every `measured_every` steps the model is measured, and saved as it is.
+    fn train(
+        &self,
+        name: &str,
+        loaded: &mut LoadedModel,
+        batches: &Batches,
+        budget: Budget,
+        measured_every: Option<u64>,
+    ) -> Result<RunSummary, ExampleError> {
+        let settings = self.settings;
+        let trainer = TrainerConfig {
+            optimizer: AdamWConfig {
+                learning_rate: settings.learning_rate,
+                beta_2: 0.98,
+                weight_decay: 0.05,
+                ..AdamWConfig::default()
+            }
+            .into(),
+            schedule: Schedule {
+                decay: Decay::Cosine,
+                warmup: Warmup::Ratio(0.05),
+                ..Schedule::default()
+            },
+            max_grad_norm: Some(1.0),
+            budget,
+            ..TrainerConfig::default()
+        };
+        let trainer = Trainer::new(&trainer, batches.steps_per_epoch() as u64)?;
+        let run = RunConfig {
+            // A stage that a killed process never reached begins.
+            start: match settings.resume {
+                true => Start::ResumeOrNew,
+                false => Start::New,
+            },
+            checkpoint_every: 200,
+            validate_every: measured_every,
+            best_by: BestBy::Score,
+            fingerprint: fingerprint(&settings.identity(name)?),
+            seed: settings.seed,
+            progress: self.progress,
+            ..RunConfig::new(settings.work.join(name))
+        };
+        let run = TrainingRun::new(run, trainer);
+        let mut feed = BatchFeed::new(batches, settings.seed);
+        let config = loaded.config.clone();
+        let objective = |model: &LlamaForCausalLM, batch: &MicroBatch| {
+            weighted_loss(model, batch, &config, settings.others, self.device)
+        };
+        let mut model = loaded.model.clone();
+        let summary = match measured_every {
+            None => run.run(&mut model, &objective, &mut feed)?,
+            Some(_) => run
+                .with_validation(|model: &LlamaForCausalLM, step| {
+                    self.snapshot(loaded, model, step)
+                })
+                .run(&mut model, &objective, &mut feed)?,
+        };
+        loaded.model = model;
+        Ok(summary)
+    }
+
+    /// Measures a model on its way and saves it.
+    fn snapshot(
+        &self,
+        loaded: &mut LoadedModel,
+        model: &LlamaForCausalLM,
+        step: u64,
+    ) -> Result<Validation, ExampleError> {
+        let [asked, right, same] = self.measure.run(loaded, model, self.device)?;
+        let line = format!("step {step}: {right} of {asked} right, {same} to the letter");
+        crate::say(self.progress, &line);
+        loaded.model = model.valid();
+        let folder = self.settings.work.join(format!("step-{step:05}"));
+        // A resumed run may come by again.
+        remove(&folder)?;
+        save(loaded, &folder)?;
+        let accuracy = right as f64 / asked.max(1) as f64;
+        Ok(Validation::default().with_score("execution_accuracy", accuracy))
+    }
 }
 
 fn save(loaded: &LoadedModel, folder: &Path) -> Result<(), ExampleError> {

@@ -1,8 +1,10 @@
-//! What can be set about a pre-training; the defaults are the recipe of the repository's model (its README says how far it has run).
+//! What can be set about a pre-training; the defaults are the recipe of the repository's model.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
+
+use crate::ExampleError;
 
 /// Settings of [`pretrain`](super::pretrain), each a flag.
 #[derive(Debug, Clone, PartialEq, Serialize, clap::Args)]
@@ -13,6 +15,12 @@ pub struct PretrainSettings {
     /// A folder for what comes up on the way: databases to measure on, metrics, snapshots
     #[arg(long, default_value = "target/pretrain")]
     pub work: PathBuf,
+    /// Steps that only teach to copy, before all others; they count towards no limit
+    #[arg(long, default_value_t = 700)]
+    pub copy_steps: u64,
+    /// Sequences of such a step
+    #[arg(long, default_value_t = 32)]
+    pub copy_batch_size: usize,
     /// Ends the training after so many minutes
     #[arg(long)]
     pub minutes: Option<f64>,
@@ -25,8 +33,8 @@ pub struct PretrainSettings {
     /// Databases to ask about
     #[arg(long, default_value_t = 10_000)]
     pub databases: usize,
-    /// Sequences of random tokens to repeat, for each conversation
-    #[arg(long, default_value_t = 0.6)]
+    /// Sequences of random tokens to repeat, for each conversation, so that copying stays known
+    #[arg(long, default_value_t = 0.1)]
     pub repeats: f64,
     /// Begins with the weights and the tokenizer of a model that was made before
     #[arg(long)]
@@ -64,7 +72,27 @@ pub struct PretrainSettings {
     /// Questions of held-out domains to measure on
     #[arg(long, default_value_t = 100)]
     pub measured: usize,
-    /// Measures and saves a snapshot every so many minutes
+    /// Measures and saves a snapshot every so many steps
     #[arg(long)]
-    pub snapshot_minutes: Option<f64>,
+    pub measured_every: Option<u64>,
+    /// Goes on from the newest checkpoint in the work folder, with the same settings
+    #[arg(long)]
+    pub resume: bool,
+}
+
+impl PretrainSettings {
+    /// What must be equal for a checkpoint of a stage to be continued: all but the budget and the folders.
+    pub(super) fn identity(&self, stage: &str) -> Result<String, ExampleError> {
+        let alike = Self {
+            output: PathBuf::new(),
+            work: PathBuf::new(),
+            minutes: None,
+            max_steps: None,
+            measured: 0,
+            measured_every: None,
+            resume: false,
+            ..self.clone()
+        };
+        serde_json::to_string(&(stage, alike)).map_err(ExampleError::json(&self.work))
+    }
 }

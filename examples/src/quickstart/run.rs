@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anneal_data::{BatchConfig, Batches, Encoder, Question, SqlPrompt};
+use anneal_data::{BatchConfig, Batches, Encoder, MicroBatch, Question, SqlPrompt};
 use anneal_llama::{LlamaForCausalLM, LoadedModel, load};
 use anneal_peft::{LoraConfig, TargetModules, attach, save_adapter};
 use anneal_sql::{Comparison, Databases as Suites, EvaluateOptions, Report};
 use anneal_train::{
-    AdamWConfig, Budget, Decay, MetricsRecord, MetricsWriter, Progress, ProgressReport, Schedule,
-    Trainer, TrainerConfig, Warmup,
+    AdamWConfig, Budget, Decay, MetricsRecord, ProgressReport, RunConfig, Schedule, Trainer,
+    TrainerConfig, TrainingRun, Warmup,
 };
 use burn::module::Module;
 use burn::tensor::Device;
@@ -21,6 +21,8 @@ use super::page::page_of;
 use super::report::QuickstartReport;
 use super::text::side_by_side;
 use crate::evaluation::{self, cases, judge};
+use crate::feed::BatchFeed;
+use crate::metrics::read_metrics;
 use crate::prompting::PromptSettings;
 use crate::run_report;
 use crate::{
@@ -46,7 +48,7 @@ pub fn quickstart(
     let output = &settings.output;
     let loaded = load(&settings.model, device)?;
     let conversation = Conversation::new(&loaded, &settings.model, "the quickstart")?;
-    renew(output)?;
+    let _held = renew(output)?;
 
     let begun = Instant::now();
     let data = Data::make(settings, output)?;
@@ -215,27 +217,19 @@ fn train_adapter(
         },
         ..TrainerConfig::default()
     };
-    let mut trainer = Trainer::new(&config, batches.steps_per_epoch() as u64)?;
-    let mut bar = Progress::new(progress);
-    let mut writer = MetricsWriter::create(&settings.output.join("metrics.jsonl"))?;
-    let mut metrics = Vec::new();
-    'run: for epoch in 0.. {
-        for step in batches.steps(epoch) {
-            if trainer.is_finished() {
-                break 'run;
-            }
-            let report = trainer.step(&mut model, &step.micro_batches, |model, batch| {
-                token_loss(model, batch, &loaded.config, device)
-            })?;
-            let tokens = step.tokens() as u64;
-            let epochs = report.step as f64 / batches.steps_per_epoch() as f64;
-            let record = MetricsRecord::new(&report, epochs, tokens);
-            writer.write(&record)?;
-            metrics.push(record);
-            bar.step(trainer.progress(), &report, tokens);
-        }
-    }
-    bar.finish(&format!("{} steps done", trainer.steps()));
+    let trainer = Trainer::new(&config, batches.steps_per_epoch() as u64)?;
+    let mut feed = BatchFeed::new(&batches, settings.seed);
+    let objective = |model: &LlamaForCausalLM, batch: &MicroBatch| {
+        token_loss(model, batch, &loaded.config, device)
+    };
+    let run = RunConfig {
+        seed: settings.seed,
+        progress,
+        ..RunConfig::new(&settings.output)
+    };
+    let metrics = run.metrics_file();
+    TrainingRun::new(run, trainer).run(&mut model, &objective, &mut feed)?;
+    let metrics = read_metrics(&metrics)?;
     Ok(Trained {
         model,
         metrics,

@@ -164,7 +164,18 @@ impl GivenCourse {
         if self.checkpoint_every == Some(0) {
             return Err(refuse("checkpoint-every", "0", "at least 1"));
         }
-        let max_skipped = self.max_skipped.unwrap_or(10);
+        let non_finite = word(
+            "non-finite",
+            self.non_finite.as_deref(),
+            &[
+                ("stop", OnNonFinite::Stop),
+                ("skip", OnNonFinite::Skip(self.max_skipped.unwrap_or(10))),
+            ],
+        )?;
+        if let (Some(count), OnNonFinite::Stop) = (self.max_skipped, non_finite) {
+            let expected = "--non-finite skip beside it, or none";
+            return Err(refuse("max-skipped", &count.to_string(), expected));
+        }
         Ok(CourseSettings {
             checkpoint_every: self.checkpoint_every.unwrap_or(50),
             keep_checkpoints: at_least_1("keep-checkpoints", self.keep_checkpoints.unwrap_or(2))?,
@@ -179,14 +190,7 @@ impl GivenCourse {
             patience: self.patience,
             min_delta: not_negative("min-delta", self.min_delta.unwrap_or(0.0))?,
             load_best_at_end: self.load_best_at_end.unwrap_or(false),
-            non_finite: word(
-                "non-finite",
-                self.non_finite.as_deref(),
-                &[
-                    ("stop", OnNonFinite::Stop),
-                    ("skip", OnNonFinite::Skip(max_skipped)),
-                ],
-            )?,
+            non_finite,
             tensorboard: self.tensorboard.unwrap_or(true),
             eval_questions: self.eval_questions.unwrap_or(200),
             eval_batch_size: at_least_1("eval-batch-size", self.eval_batch_size.unwrap_or(20))?,

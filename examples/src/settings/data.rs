@@ -172,6 +172,13 @@ impl GivenData {
             ],
         )?;
         check_weights(&data_weights, data.len(), order)?;
+        let distractor_tables = self.distractor_tables.unwrap_or(0);
+        let shuffle_tables = self.shuffle_tables.unwrap_or(false);
+        let keep_originals = self.keep_originals.unwrap_or(false);
+        if keep_originals && distractor_tables == 0 && !shuffle_tables {
+            let expected = "--distractor-tables or --shuffle-tables beside it: nothing is varied";
+            return Err(refuse("keep-originals", "given", expected));
+        }
         let format = self.format.map(|name| name.parse::<Format>());
         let columns = self.columns.unwrap_or_default().parse::<Columns>();
         let settings = DataSettings {
@@ -195,9 +202,9 @@ impl GivenData {
             dedupe: self.dedupe.unwrap_or(false),
             check_sql: self.check_sql.unwrap_or(false),
             purge: self.purge,
-            distractor_tables: self.distractor_tables.unwrap_or(0),
-            shuffle_tables: self.shuffle_tables.unwrap_or(false),
-            keep_originals: self.keep_originals.unwrap_or(false),
+            distractor_tables,
+            shuffle_tables,
+            keep_originals,
             order,
             max_length: at_least_1("max-length", self.max_length.unwrap_or(384))?,
             over_length: word(

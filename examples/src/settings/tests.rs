@@ -106,6 +106,24 @@ fn the_adapter_s_kind_is_given_by_flags_or_by_the_file() {
 }
 
 #[test]
+fn a_setting_that_would_change_nothing_is_refused() {
+    let error = refused(&["--max-skipped", "3"]);
+    assert!(
+        error.contains("max-skipped") && error.contains("--non-finite skip"),
+        "{error}"
+    );
+    resolve(&["--max-skipped", "3", "--non-finite", "skip"]).unwrap();
+    let error = refused(&["--keep-originals"]);
+    assert!(
+        error.contains("keep-originals") && error.contains("nothing is varied"),
+        "{error}"
+    );
+    for varied in [["--distractor-tables", "2"], ["--shuffle-tables", "true"]] {
+        resolve(&[&["--keep-originals"], &varied[..]].concat()).unwrap();
+    }
+}
+
+#[test]
 fn a_method_has_its_own_settings_and_learning_rate() {
     let rate = |flags: &[&str]| {
         let settings = resolve(flags).unwrap();

@@ -4,7 +4,7 @@ use super::Shape;
 use super::condition::Test;
 use super::pen::{Draft, Pen, who};
 use super::single::{extreme, measured, select, sorts};
-use super::world::Kind;
+use super::world::{Kind, TableFacts};
 
 pub(super) fn compose(pen: &mut Pen<'_>, shape: Shape) -> Option<Draft> {
     match shape {
@@ -93,6 +93,20 @@ fn highest(pen: &mut Pen<'_>) -> Option<Draft> {
     ))
 }
 
+/// What the question says of an inner condition, and its WHERE; nothing without one.
+fn perhaps_where<'a>(
+    pen: &mut Pen<'a>,
+    table: &'a TableFacts,
+    condition: bool,
+) -> Option<(String, String)> {
+    if !condition {
+        return Some((String::new(), String::new()));
+    }
+    let condition = pen.condition(table, Test::Compare, &[])?;
+    let words = format!(" {}", condition.whose());
+    Some((words, format!(" WHERE {}", condition.sql(""))))
+}
+
 fn within(pen: &mut Pen<'_>) -> Option<Draft> {
     let link = pen.link(|link| link.only)?;
     let (child, parent) = (
@@ -100,17 +114,8 @@ fn within(pen: &mut Pen<'_>) -> Option<Draft> {
         &pen.world.tables[link.parent],
     );
     let columns = pen.one_or_two(parent)?;
-    let condition = match link.covers || pen.random.percent(70) {
-        true => Some(pen.condition(child, Test::Compare, &[])?),
-        false => None,
-    };
-    let (words, test) = match &condition {
-        Some(condition) => (
-            format!(" {}", condition.whose()),
-            format!(" WHERE {}", condition.sql("")),
-        ),
-        None => (String::new(), String::new()),
-    };
+    let condition = link.covers || pen.random.percent(70);
+    let (words, test) = perhaps_where(pen, child, condition)?;
     let clause = pen.say(
         &[
             "{w} have at least one {c}{x}",
@@ -148,17 +153,8 @@ fn without(pen: &mut Pen<'_>) -> Option<Draft> {
         &pen.world.tables[link.parent],
     );
     let columns = pen.one_or_two(parent)?;
-    let condition = match link.covers || pen.random.percent(40) {
-        true => Some(pen.condition(child, Test::Compare, &[])?),
-        false => None,
-    };
-    let (words, test) = match &condition {
-        Some(condition) => (
-            format!(" {}", condition.whose()),
-            format!(" WHERE {}", condition.sql("")),
-        ),
-        None => (String::new(), String::new()),
-    };
+    let condition = link.covers || pen.random.percent(40);
+    let (words, test) = perhaps_where(pen, child, condition)?;
     let clause = pen.say(
         &[
             "{w} do not have any {c}{x}",

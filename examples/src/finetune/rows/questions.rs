@@ -22,13 +22,8 @@ impl HeldOut {
     pub(super) fn new(rows: Vec<Row>, counts: HashMap<Place, u64>) -> Self {
         let question = |row: &Row| match &row.sample {
             Sample::Sql(sample) => Some(Question {
-                db_id: sample.db_id.clone().unwrap_or_default(),
-                question: sample.question.clone(),
-                sql: sample.sql.clone(),
-                context: sample.context.clone(),
-                exec_ok: None,
-                missing_data: None,
                 n_rows: counts.get(&row.place).copied(),
+                ..Question::from(sample)
             }),
             _ => None,
         };

@@ -50,15 +50,7 @@ impl<'a> RowText<'a> {
             };
             let databases = self.databases.as_mut();
             let databases = databases.filter(|_| sample.db_id.is_some());
-            let question = Question {
-                db_id: sample.db_id.clone().unwrap_or_default(),
-                question: sample.question.clone(),
-                sql: sample.sql.clone(),
-                context: sample.context.clone(),
-                exec_ok: None,
-                missing_data: None,
-                n_rows: None,
-            };
+            let question = Question::from(&*sample);
             sample.context = Some(self.prompter.context(&question, databases)?);
         }
         Ok(rows)
