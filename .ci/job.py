@@ -30,7 +30,7 @@ def quickstart(folder):
     made = place / "anneal-quickstart"
     report = json.loads((made / "report.json").read_text())
     before, after = (report[when]["execution_accuracy"] for when in ("before", "after"))
-    check(after > before + 0.05, f"from {before} to {after}")
+    check(after > before + 0.3, f"from {before} to {after}")
     # Three minutes on two idle cores; the machine that lands changes is not idle.
     check(seconds <= 400, f"it took {seconds:.0f} s")
     for name in ["report.html", "adapter/adapter_config.json", ADAPTER]:

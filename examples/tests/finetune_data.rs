@@ -192,6 +192,35 @@ fn tables_of_other_rows_make_longer_prompts_and_short_rows_come_first() {
 }
 
 #[test]
+fn aliases_are_spelled_out_in_what_is_learned() {
+    let set = Set::new();
+    let file = |name: &str, sql: fn(&str, usize) -> String| {
+        let row = |number: usize| {
+            let mut row = bare(number);
+            row["answer"] = sql(&format!("t{}", number % 12), number).into();
+            row
+        };
+        let rows: Vec<Value> = (0..16).map(row).collect();
+        write_lines(set.path(name), &rows)
+    };
+    let aliased = file("aliased.jsonl", |table, n| {
+        format!("SELECT T1.b FROM {table} AS T1 WHERE T1.a = {n}")
+    });
+    let own = file("own.jsonl", |table, n| {
+        format!("SELECT {table}.b FROM {table} WHERE {table}.a = {n}")
+    });
+    let adapter = |output: &str, data: &str, aliases: &str| {
+        let mut settings = over(&set, output, &[data]);
+        settings.extend([("hold_out", json!(0.0)), ("aliases", json!(aliases))]);
+        succeed("finetune", &as_flags(&settings));
+        std::fs::read(set.path(&format!("{output}/adapter/adapter_model.safetensors"))).unwrap()
+    };
+    let spelled = adapter("spelled", &aliased, "spell-out");
+    assert!(spelled == adapter("own", &own, "keep"));
+    assert!(spelled != adapter("kept", &aliased, "keep"));
+}
+
+#[test]
 fn conversations_are_learned_from_and_preferences_are_refused() {
     let set = Set::new();
     let turn = |role: &str, content: &str| json!({"role": role, "content": content});

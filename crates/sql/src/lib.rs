@@ -25,7 +25,7 @@
 //! | what is known about it | [`Schema::sample`], [`Descriptions`] |
 //! | a schema as text, in part, within a token budget | [`Schema::render`], [`Schema::used_by`], [`Schema::keep`], [`Schema::with_distractors`], [`Schema::fit`] |
 //! | what each token of a query is | [`sql_spans`] |
-//! | a model's answer to SQL | [`clean_sql`], [`repaired`], [`without_distinct`] |
+//! | a model's answer to SQL | [`clean_sql`], [`repaired`], [`without_distinct`], [`without_aliases`] |
 //!
 //! # Example
 //!
@@ -132,7 +132,7 @@ pub use judge::{Judgement, judge};
 pub use matching::{
     ComponentScore, ComponentScores, ComponentTotal, Hardness, LevelTotal, MAX_SPIDER_DEPTH,
     SPIDER_COMPONENTS, SpiderError, SpiderMatch, SpiderQuery, SpiderSchema, SpiderTotals,
-    component_match, exact_match, normal_form, normalised_match, spider_match,
+    component_match, exact_match, normal_form, normalised_match, spider_match, without_aliases,
 };
 pub use metrics::{
     AlternativesError, asks_for_order, gold_alternatives, r_ves, r_ves_reward, same_rows, soft_f1,

@@ -1,6 +1,9 @@
 //! What two ways of writing one query share, and what stays apart.
 
-use anneal_sql::{Column, Schema, Table, normal_form, normalised_match};
+use anneal_sql::{
+    Budget, Column, Database, Judgement, Schema, Table, judge, normal_form, normalised_match,
+    without_aliases,
+};
 use proptest::prelude::*;
 
 /// Queries with one normal form each.
@@ -216,6 +219,79 @@ fn hostile_text_is_quick() {
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
 
+#[test]
+fn a_query_by_its_tables_own_names() {
+    for (sql, expected) in [
+        (
+            "SELECT T1.Name, count(*)\n FROM \"Film\" AS T1 JOIN role AS T2 ON T1.id = T2.film_id WHERE T2.part = 'T1.x' GROUP BY T1.Name",
+            "SELECT \"Film\".Name, count(*)\n FROM \"Film\" JOIN role ON \"Film\".id = role.film_id WHERE role.part = 'T1.x' GROUP BY \"Film\".Name",
+        ),
+        // Each SELECT has its own T1.
+        (
+            "SELECT T1.a FROM x AS T1 WHERE T1.b IN (SELECT T1.c FROM y AS T1 JOIN z t2 ON T1.d = t2.d) UNION SELECT T1.* FROM w T1",
+            "SELECT x.a FROM x WHERE x.b IN (SELECT y.c FROM y JOIN z ON y.d = z.d) UNION SELECT w.* FROM w",
+        ),
+        // An alias from outside.
+        (
+            "SELECT a FROM x AS T1 WHERE EXISTS (SELECT 1 FROM y AS T2 WHERE T2.b = T1.b)",
+            "SELECT a FROM x WHERE EXISTS (SELECT 1 FROM y WHERE y.b = x.b)",
+        ),
+        // Aliases of columns and subqueries stay; two tables may exchange their names.
+        (
+            "SELECT s.n AS m FROM (SELECT T1.n FROM x AS T1) AS s JOIN y AS T2 ON s.n = T2.n",
+            "SELECT s.n AS m FROM (SELECT x.n FROM x) AS s JOIN y ON s.n = y.n",
+        ),
+        (
+            "SELECT a.i, b.i FROM b AS a, a AS b",
+            "SELECT b.i, a.i FROM b, a",
+        ),
+        (
+            "SELECT \"T1\".\"a\" FROM x AS \"T1\"",
+            "SELECT x.\"a\" FROM x",
+        ),
+    ] {
+        let found = without_aliases(sql);
+        assert_eq!(found.as_deref(), Some(expected));
+        assert_eq!(normal_form(sql), normal_form(expected));
+        assert_eq!(without_aliases(expected), None);
+    }
+    for kept in [
+        "SELECT a FROM x",
+        "SELECT x.a FROM x JOIN y ON x.b = y.b",
+        "SELECT T1.a FROM x AS T1 JOIN x AS T2 ON T1.b = T2.c",
+        // The inner x would hide the outer one.
+        "SELECT a FROM x AS T1 WHERE b > (SELECT AVG(b) FROM x AS T2 WHERE T2.c = T1.c)",
+        "SELECT T1.a FROM (SELECT 1 AS a) AS T1",
+        "SELECT x.a, T1.b FROM (SELECT 1 AS a) AS x JOIN x AS T1",
+        "",
+    ] {
+        assert_eq!(without_aliases(kept), None, "{kept}");
+    }
+}
+
+#[test]
+fn the_tables_own_names_change_no_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d.sqlite");
+    let script = "CREATE TABLE x (a INTEGER, b INTEGER); CREATE TABLE y (b INTEGER, c TEXT);
+         INSERT INTO x VALUES (1, 2), (3, 4), (5, 2); INSERT INTO y VALUES (2, 'p'), (4, 'q'), (4, 'r');";
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch(script)
+        .unwrap();
+    let database = Database::open(&path).unwrap();
+    for sql in [
+        "SELECT T1.a, T2.c FROM x AS T1 JOIN y AS T2 ON T1.b = T2.b ORDER BY T1.a, T2.c DESC",
+        "SELECT T2.c FROM x AS T1 LEFT JOIN y AS T2 ON T2.b = T1.a GROUP BY T2.c HAVING COUNT(T1.a) > 0",
+        "SELECT t.c FROM y t WHERE EXISTS (SELECT 1 FROM x u WHERE u.b = t.b AND u.a > 1)",
+        "SELECT T1.a FROM x AS T1 EXCEPT SELECT T1.b FROM y AS T1",
+    ] {
+        let own = without_aliases(sql).unwrap();
+        let judgement = judge(&database, sql, &own, &Budget::default());
+        assert_eq!(judgement, Judgement::Correct, "{own}");
+    }
+}
+
 /// Queries out of words that matter to the rules, in any order.
 fn soup() -> impl Strategy<Value = String> {
     let words = [
@@ -235,6 +311,10 @@ proptest! {
         for text in [&text, &soup] {
             let padded = format!(" \n{text}");
             prop_assert_eq!(normal_form(text), normal_form(&padded));
+            // Any text is read to its end.
+            if let Some(own) = without_aliases(text) {
+                prop_assert!(own != **text);
+            }
         }
     }
 

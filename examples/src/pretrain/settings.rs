@@ -45,11 +45,11 @@ pub struct PretrainSettings {
     /// Questions of one conversation, which share a schema
     #[arg(long, default_value_t = 3)]
     pub turns: usize,
-    /// Tokens of the vocabulary at most
-    #[arg(long, default_value_t = 2_048)]
+    /// Tokens of the vocabulary at most; few, so that a name that was never seen is spelled in pieces that were
+    #[arg(long, default_value_t = 512)]
     pub vocabulary: usize,
     /// The most tokens of a conversation
-    #[arg(long, default_value_t = 448)]
+    #[arg(long, default_value_t = 768)]
     pub max_length: usize,
     /// Conversations of a step
     #[arg(long, default_value_t = 8)]

@@ -32,17 +32,17 @@ pub struct QuickstartSettings {
 }
 
 impl Default for QuickstartSettings {
-    /// About a minute and a half on two cores.
+    /// About two minutes on two cores.
     fn default() -> Self {
         Self {
             output: PathBuf::from("anneal-quickstart"),
             model: super::small_model(),
             seed: 5,
-            train_databases: 60,
-            train_questions: 12,
+            train_databases: 300,
+            train_questions: 6,
             test_databases: 12,
             test_questions: 12,
-            steps: 200,
+            steps: 360,
             batch_size: 16,
             learning_rate: 3e-3,
             rank: 16,

@@ -57,6 +57,9 @@ given! {
         /// Keep the rows as they are beside those with other tables [default: false]
         #[arg(num_args = 0..=1, default_missing_value = "true")]
         keep_originals: bool,
+        /// Whether queries to learn name their tables by aliases where they do (keep), or by the tables' own
+        /// names (spell-out): T1.name is then film.name [default: keep]
+        aliases: String,
         /// The order of an epoch: shuffled, or short-first [default: shuffled]
         order: String,
         /// Rows with more tokens are left out [default: 384]
@@ -75,6 +78,16 @@ given! {
         #[arg(value_delimiter = ',')]
         buckets: Vec<usize>,
     }
+}
+
+/// What becomes of aliases of tables in queries to learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Aliases {
+    /// They stay.
+    Keep,
+    /// The tables' own names stand for them, where that says the same: [`anneal_sql::without_aliases`].
+    SpellOut,
 }
 
 /// The order of an epoch.
@@ -125,6 +138,8 @@ pub struct DataSettings {
     pub shuffle_tables: bool,
     /// Whether rows stay beside what was made of them.
     pub keep_originals: bool,
+    /// What becomes of aliases of tables in queries to learn.
+    pub aliases: Aliases,
     /// The order of an epoch.
     pub order: EpochOrder,
     /// Rows with more tokens are left out.
@@ -205,6 +220,11 @@ impl GivenData {
             distractor_tables,
             shuffle_tables,
             keep_originals,
+            aliases: word(
+                "aliases",
+                self.aliases.as_deref(),
+                &[("keep", Aliases::Keep), ("spell-out", Aliases::SpellOut)],
+            )?,
             order,
             max_length: at_least_1("max-length", self.max_length.unwrap_or(384))?,
             over_length: word(

@@ -18,7 +18,7 @@ use anneal_train::TrainerConfig;
 use serde::Serialize;
 
 pub use course::{Best, CourseSettings, GivenCourse, OnNonFinite};
-pub use data::{DataSettings, EpochOrder, GivenData};
+pub use data::{Aliases, DataSettings, EpochOrder, GivenData};
 pub use loss::{ClassWeights, GivenLoss, LossSettings};
 pub use method::{Adapter, GivenMethod, Method};
 pub use training::GivenTraining;

@@ -5,7 +5,7 @@ mod spider;
 
 use serde::{Deserialize, Serialize};
 
-pub use normal::{normal_form, normalised_match};
+pub use normal::{normal_form, normalised_match, without_aliases};
 pub use spider::{
     ComponentScore, ComponentScores, ComponentTotal, LevelTotal, MAX_SPIDER_DEPTH,
     SPIDER_COMPONENTS, SpiderError, SpiderMatch, SpiderQuery, SpiderSchema, SpiderTotals,

@@ -1,10 +1,10 @@
 //! Rows as the model sees them: the schema in the form that the settings say.
 
 use anneal_data::{Question, Row, Sample, SqlPrompt};
-use anneal_sql::Databases;
+use anneal_sql::{Databases, without_aliases};
 
 use crate::prompting::{Prompter, SchemaText};
-use crate::settings::{DataSettings, Settings};
+use crate::settings::{Aliases, DataSettings, Settings};
 use crate::{Conversation, ExampleError};
 
 /// Tokenizer, templates and schemas.
@@ -12,6 +12,7 @@ pub(in crate::finetune) struct RowText<'a> {
     pub(super) conversation: &'a Conversation,
     prompter: Prompter,
     databases: Option<Databases>,
+    aliases: Aliases,
 }
 
 impl<'a> RowText<'a> {
@@ -28,6 +29,7 @@ impl<'a> RowText<'a> {
             prompter,
             // Contexts with other tables are written from themselves, and not from the database.
             databases: databases.filter(|_| !changes_tables(&settings.data)),
+            aliases: settings.data.aliases,
         })
     }
 
@@ -36,11 +38,20 @@ impl<'a> RowText<'a> {
         self.prompter.prompt()
     }
 
-    /// The rows with their schemas in the form that the settings say.
+    /// The rows with their schemas and queries in the form that the settings say.
     ///
     /// # Errors
     /// A context that no dialect reads, where it must be written anew.
     pub(super) fn seen(&mut self, mut rows: Vec<Row>) -> Result<Vec<Row>, ExampleError> {
+        if self.aliases == Aliases::SpellOut {
+            for row in &mut rows {
+                if let Sample::Sql(sample) = &mut row.sample
+                    && let Some(own) = without_aliases(&sample.sql)
+                {
+                    sample.sql = own;
+                }
+            }
+        }
         if self.prompter.settings().schema == SchemaText::Given {
             return Ok(rows);
         }

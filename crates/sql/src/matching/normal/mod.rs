@@ -4,7 +4,10 @@ mod aliases;
 mod pieces;
 mod quotes;
 mod scopes;
+mod spelled_out;
 mod words;
+
+pub use spelled_out::without_aliases;
 
 use aliases::Change;
 use pieces::Piece;

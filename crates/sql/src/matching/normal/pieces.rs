@@ -1,5 +1,7 @@
 //! Tokens in one form: comments gone, letters folded, quotes undone, operators and numbers whole.
 
+use std::ops::Range;
+
 use crate::lexer::{Kind, Token, tokens};
 
 /// A part of a query that counts.
@@ -44,6 +46,12 @@ const MARKS: [&str; 20] = [
 
 /// The pieces of `sql`, without the semicolons at both ends.
 pub(super) fn pieces(sql: &str) -> Vec<Piece> {
+    let placed = placed_pieces(sql).into_iter();
+    placed.map(|(piece, _)| piece).collect()
+}
+
+/// The same, each with the bytes of `sql` that it is.
+pub(super) fn placed_pieces(sql: &str) -> Vec<(Piece, Range<usize>)> {
     let mut pieces = Vec::new();
     let mut at = 0;
     for token in tokens(sql) {
@@ -52,7 +60,7 @@ pub(super) fn pieces(sql: &str) -> Vec<Piece> {
         }
         let rest = &sql[token.start..];
         at = token.end();
-        pieces.push(match token.kind {
+        let piece = match token.kind {
             Kind::Quoted => unquoted(&token),
             _ if number_length(rest) > 0 => {
                 let length = number_length(rest);
@@ -71,18 +79,13 @@ pub(super) fn pieces(sql: &str) -> Vec<Piece> {
                     Piece::Other(token.text.chars().next().unwrap_or(' '))
                 }
             }
-        });
+        };
+        pieces.push((piece, token.start..at));
     }
-    let semicolon = Piece::Mark(";");
-    let end = pieces
-        .iter()
-        .rposition(|piece| *piece != semicolon)
-        .map_or(0, |last| last + 1);
+    let counts = |(piece, _): &(Piece, Range<usize>)| *piece != Piece::Mark(";");
+    let end = pieces.iter().rposition(counts).map_or(0, |last| last + 1);
     pieces.truncate(end);
-    let start = pieces
-        .iter()
-        .position(|piece| *piece != semicolon)
-        .unwrap_or(0);
+    let start = pieces.iter().position(counts).unwrap_or(0);
     pieces.split_off(start)
 }
 
