@@ -25,7 +25,8 @@
 //! | what is known about it | [`Schema::sample`], [`Descriptions`] |
 //! | a schema as text, in part, within a token budget | [`Schema::render`], [`Schema::used_by`], [`Schema::keep`], [`Schema::with_distractors`], [`Schema::fit`] |
 //! | what each token of a query is | [`sql_spans`] |
-//! | a model's answer to SQL | [`clean_sql`], [`repaired`], [`without_distinct`], [`without_aliases`] |
+//! | a query with the tables' own names for aliases | [`without_aliases`] |
+//! | a model's answer to SQL | [`clean_sql`], [`repaired`], [`without_distinct`] |
 //!
 //! # Example
 //!

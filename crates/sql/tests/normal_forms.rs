@@ -270,6 +270,20 @@ fn a_query_by_its_tables_own_names() {
 }
 
 #[test]
+fn a_name_from_far_outside_keeps_the_aliases() {
+    let nested = |depth: usize| {
+        let open = "(SELECT 1 FROM y WHERE b = ".repeat(depth);
+        format!(
+            "SELECT a FROM x AS T1 WHERE a = {open}T1.a{}",
+            ")".repeat(depth)
+        )
+    };
+    let own = without_aliases(&nested(20)).unwrap();
+    assert_eq!(own, nested(20).replace(" AS T1", "").replace("T1.", "x."));
+    assert_eq!(without_aliases(&nested(200)), None);
+}
+
+#[test]
 fn the_tables_own_names_change_no_row() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("d.sqlite");

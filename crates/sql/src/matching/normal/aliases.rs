@@ -6,9 +6,6 @@ use super::pieces::Piece;
 use super::scopes::{Scopes, is_mark, is_word, name};
 use super::words::is_keyword;
 
-/// How many SELECTs outwards a name is looked for. Deeper nesting costs no more time, but keeps its aliases.
-const REACH: usize = 64;
-
 /// What becomes of a piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Change {
@@ -78,7 +75,8 @@ fn tables(pieces: &[Piece], scopes: &Scopes, changes: &mut [Change]) -> Known {
             let table = source.table.as_deref();
             let number = own.get(&table).copied().unwrap_or_else(|| {
                 // The parent's counts are those of its own tables and of all around it.
-                outwards(scopes, scope.parent)
+                scopes
+                    .outwards(scope.parent)
                     .find_map(|outer| counts.get(outer)?.get(&table).copied())
                     .unwrap_or(0)
             }) + 1;
@@ -107,11 +105,6 @@ fn tables(pieces: &[Piece], scopes: &Scopes, changes: &mut [Change]) -> Known {
     known
 }
 
-/// A scope and those around it.
-fn outwards(scopes: &Scopes, from: Option<usize>) -> impl Iterator<Item = usize> {
-    std::iter::successors(from, |&scope| scopes.list.get(scope)?.parent).take(REACH)
-}
-
 /// `alias.column`: the table's name for the alias, or the column alone where its SELECT has only that table.
 fn qualifiers(pieces: &[Piece], scopes: &Scopes, known: &Known, changes: &mut [Change]) {
     for at in 0..pieces.len() {
@@ -121,8 +114,9 @@ fn qualifiers(pieces: &[Piece], scopes: &Scopes, known: &Known, changes: &mut [C
             continue;
         };
         let own = scopes.of.get(at).copied().flatten();
-        let found =
-            outwards(scopes, own).find_map(|scope| Some((scope, known.get(scope)?.get(alias)?)));
+        let found = scopes
+            .outwards(own)
+            .find_map(|scope| Some((scope, known.get(scope)?.get(alias)?)));
         let Some((scope, (table, number))) = found else {
             continue;
         };

@@ -3,6 +3,9 @@
 use super::pieces::Piece;
 use super::words::is_keyword;
 
+/// How many SELECTs outwards a name is looked for. Deeper nesting costs no more time, but keeps its aliases.
+pub(super) const REACH: usize = 64;
+
 /// One SELECT.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
@@ -133,6 +136,11 @@ impl Scopes {
             debug_assert!(at > start);
         }
         scopes
+    }
+
+    /// A scope and those around it, [`REACH`] at most.
+    pub(super) fn outwards(&self, from: Option<usize>) -> impl Iterator<Item = usize> {
+        std::iter::successors(from, |&scope| self.list.get(scope)?.parent).take(REACH)
     }
 
     fn add(&mut self, scope: Option<usize>, source: Source) {

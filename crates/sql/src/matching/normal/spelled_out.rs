@@ -5,16 +5,13 @@ use std::ops::Range;
 
 use super::pieces::{Piece, placed_pieces};
 use super::quotes;
-use super::scopes::{Scopes, Source, is_mark, name};
-
-/// How many SELECTs outwards a name is looked for; a query that is nested deeper keeps its aliases.
-const REACH: usize = 64;
+use super::scopes::{REACH, Scopes, Source, is_mark, name};
 
 /// The query with the tables' own names where it used aliases for them: `T1.name` is `film.name`.
 ///
 /// All else stays as it is written. `None` where nothing would change, or where the names could not do what the
 /// aliases do: a table that stands twice in one FROM, and one in a subquery that would hide the table outside
-/// which the subquery speaks of. Aliases of subqueries and of columns stay.
+/// which the subquery speaks of; nor where a query is nested too deep to tell. Aliases of subqueries and of columns stay.
 ///
 /// A model that learns such queries need not remember which of `T1` and `T2` was which table.
 ///
@@ -53,28 +50,26 @@ pub fn without_aliases(sql: &str) -> Option<String> {
         else {
             continue;
         };
-        let own = scopes.of.get(at).copied().flatten();
-        let mut hidden_by = Vec::new();
-        let mut found = None;
-        for scope in std::iter::successors(own, |&scope| scopes.list.get(scope)?.parent).take(REACH)
-        {
-            match tables.get(scope).and_then(|tables| tables.get(shown)) {
-                Some(source) => {
-                    found = Some(*source);
-                    break;
-                }
-                None => hidden_by.push(scope),
+        let around: Vec<usize> = scopes
+            .outwards(scopes.of.get(at).copied().flatten())
+            .collect();
+        let found = around
+            .iter()
+            .position(|&scope| tables[scope].contains_key(shown));
+        let Some(found) = found else {
+            // Further out than anyone looks, it may be an alias that is gone.
+            if around.len() == REACH {
+                return None;
             }
-        }
-        let Some(source) = found else { continue };
+            continue;
+        };
+        let source = tables[around[found]][shown];
         let (Some(table), Some(_)) = (source.at, source.alias) else {
             continue;
         };
         let same = |other: &Source| other.table == source.table;
-        if hidden_by
-            .iter()
-            .any(|&scope| scopes.list[scope].sources.iter().any(same))
-        {
+        let hides = |&scope: &usize| scopes.list[scope].sources.iter().any(same);
+        if around[..found].iter().any(hides) {
             return None;
         }
         changes.push((places[at].clone(), &sql[places[table].clone()]));
