@@ -11,7 +11,7 @@ from common import (
     CACHE, END_TOKEN, ROOT, SPIDER, TARGET, check, document, example, read_lines, run, say, sha256, succeed,
     write_lines)
 
-STEPS = 12
+STEPS = 24
 ADAPTER = "adapter/adapter_model.safetensors"
 
 

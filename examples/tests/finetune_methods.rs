@@ -56,8 +56,8 @@ fn packed_steps_learn_what_unpacked_ones_do() {
             &with(&as_flags(&settings), &[more, &["--json"]].concat()),
         )
     };
-    let plain = run_to("plain", &[]);
-    let packed = run_to("packed", &["--pack"]);
+    let plain = run_to("plain", &["--pack=false"]);
+    let packed = run_to("packed", &[]);
     let segments = |report: &Value| {
         let segments = report["padding"]["segments"].as_object().unwrap().clone();
         segments
@@ -87,7 +87,8 @@ fn packed_steps_learn_what_unpacked_ones_do() {
     // A packed run is another run.
     let mut other = set.quick("packed", 4);
     other.insert("lora_dropout", json!(0.0));
-    let outcome = run("finetune", &with(&as_flags(&other), &["--resume"]));
+    let flags = ["--resume", "--pack=false"];
+    let outcome = run("finetune", &with(&as_flags(&other), &flags));
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert_contains(
         &outcome.stderr,

@@ -66,12 +66,12 @@ given! {
         max_length: usize,
         /// What becomes of longer rows: drop, or shorten by whole tables of their context [default: drop]
         over_length: String,
-        /// Examples of an optimiser step [default: 16]
+        /// Examples of an optimiser step [default: 4]
         batch_size: usize,
         /// Tokens that go through the model at once, padding included; bounds memory [default: 1024]
         micro_tokens: usize,
         /// Put several examples into one row, as far as micro-tokens allow; a step holds the same examples either
-        /// way [default: false]
+        /// way, and =false gives each a row of its own [default: true]
         #[arg(num_args = 0..=1, default_missing_value = "true")]
         pack: bool,
         /// Widths that rows are padded to, ascending, with commas between them [default: multiples of 8]
@@ -167,13 +167,13 @@ impl GivenData {
     /// Fills in the defaults and checks; the second value is what batches need.
     pub(super) fn resolve(self, seed: u64) -> Result<(DataSettings, BatchConfig), ExampleError> {
         let mut batches = BatchConfig {
-            batch_size: at_least_1("batch-size", self.batch_size.unwrap_or(16))?,
+            batch_size: at_least_1("batch-size", self.batch_size.unwrap_or(4))?,
             micro_tokens: at_least_1("micro-tokens", self.micro_tokens.unwrap_or(1024))?,
             buckets: self.buckets.unwrap_or_default(),
             seed,
             ..BatchConfig::default()
         };
-        if self.pack.unwrap_or(false) {
+        if self.pack.unwrap_or(true) {
             batches.capacity = Some(capacity(&batches)?);
         }
         let data = required("data", self.data.filter(|files| !files.is_empty()))?;
@@ -244,7 +244,7 @@ impl GivenData {
 fn capacity(batches: &BatchConfig) -> Result<usize, ExampleError> {
     batches.widest_row().ok_or_else(|| {
         let narrowest = batches.buckets.first().unwrap_or(&batches.width_step);
-        let expected = format!("at least {narrowest}, the narrowest row, with --pack");
+        let expected = format!("at least {narrowest}, the narrowest row");
         refuse("micro-tokens", &batches.micro_tokens.to_string(), &expected)
     })
 }
