@@ -60,6 +60,17 @@ fn rows_without_databases_are_split_by_tables_and_judged_on_made_ones() {
     // No table of a held-out question is in a row to learn from: each has three rows.
     let held = lines(&set.path("bare/held_out.jsonl"));
     assert_eq!(held.len() as u64, held_out);
+    // The file is a question file: `evaluate` takes it as it is.
+    let answers: Vec<Value> = held.iter().map(|row| json!({"sql": row["sql"]})).collect();
+    let predictions = write_lines(set.path("answers.jsonl"), &answers);
+    let questions = text(set.path("bare/held_out.jsonl"));
+    let flags = ["--questions", &questions, "--predictions", &predictions];
+    let report = text(set.path("judged.json"));
+    let evaluation = json(
+        "evaluate",
+        &[&flags[..], &["--report", &report, "--json"]].concat(),
+    );
+    assert_eq!(evaluation["totals"]["correct"].as_u64(), Some(held_out));
 }
 
 #[test]

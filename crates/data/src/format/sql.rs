@@ -1,5 +1,8 @@
 //! The two text-to-SQL formats: sql-create-context and Spider.
 
+use serde_json::Value;
+
+use super::columns;
 use super::field::{ANSWER, CONTEXT, DB_ID, DIFFICULTY, EXEC_OK, MISSING_DATA, QUESTION, SQL};
 use super::fields::Fields;
 use crate::{DataError, Flaw, SqlSample};
@@ -14,14 +17,25 @@ pub(super) fn create_context(fields: &mut Fields) -> Result<SqlSample, DataError
     })
 }
 
-/// `db_id`, `question` and `sql`; a `context`, a `difficulty` that is blank counts as absent.
+/// `db_id`, `question` and `sql`; a `context`, a `difficulty` that is blank counts as absent, and so does a
+/// blank `db_id` beside a context: question files have it where a row names no database.
 pub(super) fn spider(fields: &mut Fields) -> Result<SqlSample, DataError> {
-    let said = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let is_blank = |text: &str| text.trim().is_empty();
+    let said = |text: Option<String>| text.filter(|text| !is_blank(text));
+    let context = said(fields.optional_text(CONTEXT)?);
+    let name = columns::find(&fields.record, fields.label(DB_ID)).and_then(Value::as_str);
+    let db_id = match name.is_some_and(is_blank) && context.is_some() {
+        true => {
+            fields.take(DB_ID)?;
+            None
+        }
+        false => Some(fields.text(DB_ID)?),
+    };
     Ok(SqlSample {
-        db_id: Some(fields.text(DB_ID)?),
+        db_id,
         question: fields.text(QUESTION)?,
         sql: fields.text(SQL)?,
-        context: said(fields.optional_text(CONTEXT)?),
+        context,
         difficulty: said(fields.optional_text(DIFFICULTY)?),
         flaw: flaw(fields)?,
     })
