@@ -25,6 +25,7 @@ mod linear;
 mod linear_cross_entropy;
 mod logits;
 mod lora_linear;
+mod precision;
 mod rms_norm;
 mod rotary;
 mod swiglu;
@@ -39,6 +40,9 @@ pub use linear::linear;
 pub use linear_cross_entropy::{linear_cross_entropy, linear_cross_entropy_rows};
 pub use logits::logits;
 pub use lora_linear::lora_linear;
+pub use precision::{
+    MatmulPrecision, UnknownPrecision, float32_matmul_precision, set_float32_matmul_precision,
+};
 pub use rms_norm::rms_norm;
 pub use rotary::rotary;
 pub use swiglu::swiglu;

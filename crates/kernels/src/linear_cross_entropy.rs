@@ -152,6 +152,19 @@ fn chunked(
 ) -> Tensor<1> {
     let [n, _] = hidden.dims();
     let tracked = hidden.is_tracked();
+    #[cfg(feature = "flex")]
+    if crate::flex::widens(&hidden) && crate::flex::supported(&weight) {
+        use crate::flex::{FrozenHeadKernels, HeadTargets};
+        use burn::backend::Dispatch;
+        let [vocabulary, _] = weight.dims();
+        let targets = HeadTargets::new(&targets, vocabulary, smoothing as f32, rows);
+        let states = hidden.clone().without_autodiff().cast(DType::F32);
+        let (states, weight) = (states.into_dispatch(), weight.into_dispatch());
+        let (losses, gradients) =
+            <Dispatch as FrozenHeadKernels>::frozen_head(states, weight, targets, tracked);
+        let gradients = tracked.then(|| Tensor::from_dispatch(gradients));
+        return carried(hidden, Tensor::from_dispatch(losses), gradients);
+    }
     let head = FrozenHead::new(weight, smoothing, tracked);
     let states = hidden.clone().without_autodiff();
     let (mut losses, mut gradients) = (Vec::new(), Vec::new());
@@ -165,13 +178,18 @@ fn chunked(
         gradients.extend(gradient);
     }
     let losses = Tensor::cat(losses, 0);
-    if gradients.is_empty() {
+    let gradients = tracked.then(|| Tensor::cat(gradients, 0));
+    carried(hidden, losses, gradients)
+}
+
+/// Losses that are plain values, with the gradient just made in `hidden`.
+fn carried(hidden: Tensor<2>, losses: Tensor<1>, gradients: Option<Tensor<2>>) -> Tensor<1> {
+    let Some(gradients) = gradients else {
         return losses;
-    }
+    };
     // `s − s.detach()` is exactly zero and has the gradient of `s`, so that each
-    // row has the value of its loss and, in `hidden`, the gradient just made.
-    let gradient = Tensor::cat(gradients, 0).autodiff();
-    let carrier = (hidden.cast(DType::F32) * gradient)
+    // row has the value of its loss and, in `hidden`, its gradient.
+    let carrier = (hidden.cast(DType::F32) * gradients.autodiff())
         .sum_dim(1)
         .squeeze_dim(1);
     let value = carrier.clone().detach();

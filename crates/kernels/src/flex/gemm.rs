@@ -39,7 +39,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    fn fits(&self) -> bool {
+    pub(super) fn fits(&self) -> bool {
         let last = (self.rows.max(1) - 1) * self.row_stride
             + (self.columns.max(1) - 1) * self.column_stride;
         last < self.values.len()

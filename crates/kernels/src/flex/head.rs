@@ -57,7 +57,7 @@ impl HeadTargets {
     }
 
     /// The first row of each chunk, its states, and its targets.
-    fn chunks<'a>(
+    pub(super) fn chunks<'a>(
         &'a self,
         hidden: Matrix<'a>,
     ) -> impl Iterator<Item = (usize, Matrix<'a>, &'a [usize])> {
@@ -73,8 +73,13 @@ impl HeadTargets {
         })
     }
 
+    /// The share of the target that is spread over the vocabulary.
+    pub(super) fn smoothing(&self) -> f32 {
+        self.smoothing
+    }
+
     /// Room for the logits of a chunk.
-    fn buffer(&self, vocabulary: usize) -> Vec<f32> {
+    pub(super) fn buffer(&self, vocabulary: usize) -> Vec<f32> {
         vec![0.0; self.rows.min(self.targets.len()) * vocabulary]
     }
 }

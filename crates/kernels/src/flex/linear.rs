@@ -9,23 +9,19 @@ use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
 use super::FlexKernels;
-use super::rank2::{Rank2, fresh, matrix};
+use super::rank2::{Rank2, frozen, matrix};
 
 pub(super) fn forward(x: FloatTensor<Flex>, weight: FloatTensor<Flex>) -> FloatTensor<Flex> {
     let [x, weight] = [x, weight].map(Rank2::new);
     let (x, weight) = (x.matrix(), weight.matrix());
-    matrix(fresh(1.0, x, weight), x.rows, weight.columns)
+    matrix(frozen(x, weight), x.rows, weight.columns)
 }
 
 /// `dx = dy·Wᵀ`.
 pub(super) fn backward(weight: FloatTensor<Flex>, grad: FloatTensor<Flex>) -> FloatTensor<Flex> {
     let [weight, grad] = [weight, grad].map(Rank2::new);
     let (weight, grad) = (weight.matrix(), grad.matrix());
-    matrix(
-        fresh(1.0, grad, weight.transposed()),
-        grad.rows,
-        weight.rows,
-    )
+    matrix(frozen(grad, weight.transposed()), grad.rows, weight.rows)
 }
 
 #[derive(Debug)]

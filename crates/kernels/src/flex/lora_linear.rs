@@ -10,9 +10,9 @@ use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
 use super::FlexKernels;
-use super::gemm::{Matrix, parallel_product};
+use super::gemm::Matrix;
 use super::gradients::register;
-use super::rank2::{Rank2, fresh, matrix};
+use super::rank2::{Rank2, fresh, frozen_and_update, matrix};
 
 pub(super) fn forward(
     x: FloatTensor<Flex>,
@@ -25,8 +25,7 @@ pub(super) fn forward(
     let (x, weight, a, b) = (x.matrix(), weight.matrix(), a.matrix(), b.matrix());
     let hidden = fresh(scale as f32, x, a);
     let hidden = Matrix::new(&hidden, x.rows, a.columns, a.columns);
-    let mut output = fresh(1.0, x, weight);
-    parallel_product(&mut output, weight.columns, true, 1.0, hidden, b);
+    let output = frozen_and_update(x, weight, hidden, b);
     matrix(output, x.rows, weight.columns)
 }
 
@@ -45,8 +44,7 @@ pub(super) fn backward(
     let (grad, scale, rank) = (grad.matrix(), scale as f32, a.columns);
     let by_hidden = fresh(scale, grad, b.transposed());
     let by_hidden = Matrix::new(&by_hidden, x.rows, rank, rank);
-    let mut dx = fresh(1.0, grad, weight.transposed());
-    parallel_product(&mut dx, x.columns, true, 1.0, by_hidden, a.transposed());
+    let dx = frozen_and_update(grad, weight.transposed(), by_hidden, a.transposed());
     let da = fresh(1.0, x.transposed(), by_hidden);
     let hidden = fresh(scale, x, a);
     let hidden = Matrix::new(&hidden, x.rows, rank, rank);

@@ -14,6 +14,7 @@ mod attention_rows;
 mod backends;
 mod exp;
 mod few_rows;
+mod frozen_head;
 mod gemm;
 mod gradients;
 mod head;
@@ -24,12 +25,14 @@ mod rms_norm;
 mod rotary;
 mod rows;
 mod swiglu;
+mod tiled;
 
 use burn::backend::{Backend, DispatchDevice, backend_extension, tensor::FloatTensor};
 use burn::tensor::{DType, Tensor};
 
 use crate::FirstKeys;
 
+pub use frozen_head::FrozenHeadKernels;
 pub use head::HeadTargets;
 
 /// Differentiable operations of the Flex backend. First order only: the
