@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anneal_examples::ask::{AskFlags, run};
-use anneal_examples::{finish, keep_freed_memory};
+use anneal_examples::{finish, keep_freed_memory, on_pool};
 use clap::Parser;
 
 /// Asks a SQLite file in plain words: a model writes the SQL, which is run within limits and can change nothing.
@@ -21,7 +21,8 @@ struct Flags {
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    match run(&Flags::parse().ask) {
+    let flags = Flags::parse().ask;
+    match on_pool(|| run(&flags)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => finish(Err(error)),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anneal_examples::evaluation::{EvaluateFlags, run};
-use anneal_examples::{finish, keep_freed_memory};
+use anneal_examples::{finish, keep_freed_memory, on_pool};
 use clap::Parser;
 
 /// Judges predicted SQL, or a model's, by the rows that it returns.
@@ -15,5 +15,6 @@ struct Flags {
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    finish(run(&Flags::parse().evaluate))
+    let flags = Flags::parse().evaluate;
+    finish(on_pool(|| run(&flags)))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anneal_examples::settings::GivenSettings;
-use anneal_examples::{ExampleError, evaluation, finetune, finish, keep_freed_memory};
+use anneal_examples::{ExampleError, evaluation, finetune, finish, keep_freed_memory, on_pool};
 use anneal_train::{Ended, ProgressReport, StopSignal};
 use clap::Parser;
 
@@ -31,7 +31,8 @@ struct Flags {
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    match run(Flags::parse()) {
+    let flags = Flags::parse();
+    match on_pool(|| run(flags)) {
         Ok(Ended::Signal) => ExitCode::from(INTERRUPTED),
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => finish(Err(error)),

@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use anneal_data::Message;
 use anneal_examples::device::Compute;
-use anneal_examples::{Conversation, ExampleError, finish, keep_freed_memory, open_model, print};
+use anneal_examples::{
+    Conversation, ExampleError, finish, keep_freed_memory, on_pool, open_model, print,
+};
 use anneal_llama::{GenerateOptions, Generator, LlamaError, LoadOptions, LoadedModel};
 use clap::Parser;
 use serde::Serialize;
@@ -88,7 +90,8 @@ struct Output {
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    finish(run(&Flags::parse()).map_err(by_flag))
+    let flags = Flags::parse();
+    finish(on_pool(|| run(&flags)).map_err(by_flag))
 }
 
 fn run(flags: &Flags) -> Result<(), ExampleError> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anneal_examples::device::Compute;
-use anneal_examples::{ExampleError, finish, keep_freed_memory, open_model, write_whole};
+use anneal_examples::{ExampleError, finish, keep_freed_memory, on_pool, open_model, write_whole};
 use anneal_llama::{LlamaConfig, LlamaError, LoadOptions};
 use burn::tensor::{Int, Tensor, TensorData};
 use clap::Parser;
@@ -36,7 +36,8 @@ struct Flags {
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    finish(run(&Flags::parse()))
+    let flags = Flags::parse();
+    finish(on_pool(|| run(&flags)))
 }
 
 fn run(flags: &Flags) -> Result<(), ExampleError> {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anneal_examples::pretrain::{PretrainSettings, pretrain};
-use anneal_examples::{ExampleError, finish, keep_freed_memory};
+use anneal_examples::{ExampleError, finish, keep_freed_memory, on_pool};
 use anneal_train::ProgressReport;
 use burn::tensor::Device;
 use clap::Parser;
@@ -26,7 +26,8 @@ struct Flags {
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    finish(run(&Flags::parse()))
+    let flags = Flags::parse();
+    finish(on_pool(|| run(&flags)))
 }
 
 fn run(flags: &Flags) -> Result<(), ExampleError> {

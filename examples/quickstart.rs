@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anneal_examples::quickstart::{QuickstartSettings, quickstart, summary};
-use anneal_examples::{ExampleError, finish, keep_freed_memory};
+use anneal_examples::{ExampleError, finish, keep_freed_memory, on_pool};
 use anneal_train::ProgressReport;
 use burn::tensor::Device;
 use clap::Parser;
@@ -34,7 +34,8 @@ struct Flags {
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    finish(run(Flags::parse()))
+    let flags = Flags::parse();
+    finish(on_pool(|| run(flags)))
 }
 
 fn run(flags: Flags) -> Result<(), ExampleError> {
