@@ -10,9 +10,10 @@ use anneal_examples::device::Compute;
 use anneal_examples::{
     ExampleError, finish, keep_freed_memory, open_model, peak_memory_bytes, print,
 };
+use anneal_kernels::{MatmulPrecision, set_float32_matmul_precision};
 use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadOptions, Precision, RandomWeights};
 use anneal_peft::{LoraConfig, attach};
-use anneal_train::{Budget, TokenLoss, Trainer, TrainerConfig};
+use anneal_train::{Accumulator, Budget, TokenLoss, TrainError, Trainer, TrainerConfig};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
@@ -43,6 +44,9 @@ struct Flags {
     /// Send at most so many tokens through the model at once, and add up the gradients
     #[arg(long)]
     micro_tokens: Option<usize>,
+    /// Operands of large f32 products with frozen weights: highest, or medium, which rounds them to bf16
+    #[arg(long, default_value_t)]
+    precision: MatmulPrecision,
     #[command(flatten)]
     compute: Compute,
     /// Print one JSON document
@@ -77,6 +81,7 @@ struct Output {
     milliseconds: f64,
     peak_mib: Option<f64>,
     threads: usize,
+    precision: String,
     batch: usize,
     length: usize,
     layers: usize,
@@ -95,6 +100,7 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &Flags) -> Result<(), ExampleError> {
+    set_float32_matmul_precision(flags.precision);
     let (device, precision) = flags.compute.open()?;
     let device = device.autodiff();
     let (model, config) = load(flags, precision, &device)?;
@@ -115,7 +121,7 @@ fn run(flags: &Flags) -> Result<(), ExampleError> {
         let start = Instant::now();
         let mut accumulator = trainer.begin();
         for rows in batch.parts() {
-            accumulator.backward(&model, batch.loss(&rows, &model, &config, &device))?;
+            batch.add_gradients(&rows, &model, &config, &device, &mut accumulator)?;
         }
         let report = trainer.apply(&mut model, accumulator)?;
         device.sync().map_err(|error| ExampleError::Setting {
@@ -136,6 +142,7 @@ fn run(flags: &Flags) -> Result<(), ExampleError> {
         milliseconds: middle * 1e3,
         peak_mib: peak_memory_bytes().map(|bytes| bytes as f64 / f64::from(1 << 20)),
         threads: rayon::current_num_threads(),
+        precision: flags.precision.to_string(),
         batch: flags.batch,
         length: flags.length,
         layers: config.num_hidden_layers,
@@ -216,14 +223,15 @@ impl Batch {
         self.ids.chunks(tokens).map(<[i64]>::to_vec).collect()
     }
 
-    /// The loss of a micro-batch. A way to compute it that is to be measured comes in here.
-    fn loss(
+    /// Forward, loss and backward of a micro-batch. Another way to the same gradients comes in here.
+    fn add_gradients(
         &self,
         ids: &[i64],
         model: &LlamaForCausalLM,
         config: &LlamaConfig,
         device: &Device,
-    ) -> TokenLoss {
+        accumulator: &mut Accumulator,
+    ) -> Result<(), TrainError> {
         // A row's last position has no token to predict.
         let predicts = |at: &usize| (self.from..self.length - 1).contains(&(at % self.length));
         let places: Vec<usize> = (0..ids.len()).filter(predicts).collect();
@@ -233,6 +241,6 @@ impl Batch {
         let data = TensorData::new(ids.to_vec(), [ids.len() / self.length, self.length]);
         let ids = Tensor::from_data(data, device);
         let sum = model.token_loss(ids, flat(&places), flat(&targets), config);
-        TokenLoss::new(sum, targets.len())
+        accumulator.backward(model, TokenLoss::new(sum, targets.len()))
     }
 }

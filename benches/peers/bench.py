@@ -13,7 +13,7 @@ class Bench:
     def __init__(self, flags, programs, rows):
         self.flags, self.programs, self.rows = flags, programs, rows
         self.shared = Path(flags.shared).resolve()
-        self.runs, self.failed = [], 0
+        self.runs, self.failed, self.disturbed = [], 0, 0
 
     def say(self, line):
         print(f"[{time.strftime('%H:%M:%S')}] {line}", file=sys.stderr, flush=True)
@@ -33,6 +33,7 @@ class Bench:
             self.failed += 1
             tail = (done["stdout"] + done["stderr"]).strip().splitlines()[-8:]
             self.say(f"{name} failed with exit code {done['exit_code']}:\n  " + "\n  ".join(tail))
+        self.disturbed += done["others_cores"] > fresh.DISTURBED
         record = {key: value for key, value in done.items() if key not in ("stdout", "stderr")}
         self.runs.append({"part": part, "side": side, "what": what, "command": self.shown(command), **record})
         return done

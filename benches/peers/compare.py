@@ -38,6 +38,7 @@ def parse():
     parser.add_argument("--steps", type=int, default=8, help="of a run of the part step, the first not counted (default 8)")
     parser.add_argument("--minutes", type=float, default=4, help="of training in the part job, each side (default 4)")
     parser.add_argument("--job-rounds", type=int, default=1, help="times that each side of the part job runs (default 1)")
+    parser.add_argument("--finetune", default="", help="more flags for our side of the part job, in one string")
     parser.add_argument("--batches", help="of the matrix: 1,4,16")
     parser.add_argument("--lengths", help="of the matrix: 128,512,2048")
     parser.add_argument("--threads", help="of the matrix: 2,1")
@@ -79,10 +80,11 @@ def main():
             PARTS[part](bench)
     finally:
         # What was measured is not lost if the last part is stopped.
+        about["disturbed runs"] = f"{bench.disturbed} of {len(bench.runs)}, in which others used more than {fresh.DISTURBED} processors"
         text = "\n".join([*(f"{name}: {value}" for name, value in about.items()), "", table.show(rows) if rows else "nothing measured"])
         if flags.out:
             flags.out.mkdir(parents=True, exist_ok=True)
-            settings = {name: getattr(flags, name) for name in ("parts", "rounds", "steps", "minutes", "job_rounds")}
+            settings = {name: getattr(flags, name) for name in ("parts", "rounds", "steps", "minutes", "job_rounds", "finetune")}
             document = {"machine": about, "settings": settings, "rows": rows, "runs": bench.runs}
             (flags.out / "compare.json").write_text(json.dumps(document, indent=1) + "\n")
             (flags.out / "compare.txt").write_text(text + "\n")

@@ -14,6 +14,8 @@ from pathlib import Path
 
 # A run is ended while so much memory is still free: beyond that the machine itself stops.
 RESERVE_MIB = 500
+# Processors that others use during a run, from where it is said.
+DISTURBED = 0.1
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "memory allocation of", "MemoryError", "out of memory")
 
 
@@ -30,16 +32,17 @@ def meminfo():
     return {name: int(rest.split()[0]) // 1024 for name, rest in (line.split(":") for line in lines)}
 
 
+def used_seconds():
+    """Seconds of all processors that were not idle, since the machine began."""
+    values = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
+    return (sum(values) - values[3] - values[4]) / os.sysconf("SC_CLK_TCK")
+
+
 def busy_cores(seconds=1.0):
     """Processors that somebody uses, over a second."""
-
-    def ticks():
-        values = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
-        return sum(values) - values[3] - values[4]
-
-    before, start = ticks(), time.time()
+    before, start = used_seconds(), time.time()
     time.sleep(seconds)
-    return (ticks() - before) / os.sysconf("SC_CLK_TCK") / (time.time() - start)
+    return (used_seconds() - before) / (time.time() - start)
 
 
 def wait_until_quiet(patience):
@@ -57,7 +60,7 @@ def run(command, env=None, limit=3600, patience=60, log=None):
     command = [str(part) for part in command]
     busy, load = wait_until_quiet(patience)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        start = time.time()
+        start, used = time.time(), used_seconds()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True,
                                    env={**os.environ, **(env or {})})
         try:
@@ -67,6 +70,8 @@ def run(command, env=None, limit=3600, patience=60, log=None):
             pass
         state, status, usage = watch(process, start + limit)
         wall = time.time() - start
+        # Of all that the processors did, what was not this process's: a figure beside it counts for little.
+        beside = max(0.0, used_seconds() - used - usage.ru_utime - usage.ru_stime) / wall
         texts = []
         for file in (out, err):
             file.seek(0)
@@ -76,9 +81,9 @@ def run(command, env=None, limit=3600, patience=60, log=None):
         starved = code == -signal.SIGKILL or any(words in texts[1] for words in OUT_OF_MEMORY)
         state = "does not fit" if starved else "failed"
     done = Run(state=state, exit_code=code, wall_seconds=round(wall, 2), peak_mib=round(usage.ru_maxrss / 1024, 1),
-               busy_before=busy, load_before=load, stdout=texts[0], stderr=texts[1])
+               busy_before=busy, load_before=load, others_cores=round(beside, 2), stdout=texts[0], stderr=texts[1])
     if log:
-        log(f"{state}, {wall:.0f} s, {done['peak_mib']:.0f} MiB" + (f", beside {busy} busy processors" if busy > 0.15 else ""))
+        log(f"{state}, {wall:.0f} s, {done['peak_mib']:.0f} MiB" + (f", disturbed: others used {beside:.2f} processors" if beside > DISTURBED else ""))
     return done
 
 

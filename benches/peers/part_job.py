@@ -18,7 +18,7 @@ def job(bench):
         with tempfile.TemporaryDirectory() as folder:
             command = [bench.programs.example("finetune"), "--config", ROOT / "examples/runs/smollm2-spider.toml", "--model",
                        bench.flags.model, "--data", spider / "train.jsonl", "--databases", spider / "databases", "--batch-size", batch,
-                       "--max-minutes", minutes, "--eval-questions", 0, "--validate-every", 1_000_000, "--output", f"{folder}/out", "--json"]
+                       "--max-minutes", minutes, "--eval-questions", 0, "--validate-every", 1_000_000, "--output", f"{folder}/out", "--json", *bench.flags.finetune.split()]
             return bench.run(part, "ours", f"{minutes} minutes, {batch} rows a step", command, report)
 
     def report(run):
