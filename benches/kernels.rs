@@ -4,12 +4,15 @@ use anneal_benches::{
     BATCH, HEAD_DIM, HEADS, HIDDEN, INNER, KV_HEADS, LENGTH, VOCABULARY, forward_backward,
 };
 use anneal_kernels::{
-    AttentionMask, attention, linear, linear_cross_entropy_rows, reference, rms_norm, rotary,
-    swiglu,
+    AttentionMask, FirstKeys, attention, linear, linear_cross_entropy_rows, lora_linear, reference,
+    rms_norm, rotary, swiglu,
 };
 use anneal_testkit::{device, random};
 use burn::tensor::{Int, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
+
+/// Of the adapters.
+const RANK: usize = 16;
 
 /// Measures a kernel and its twin on the same leaves.
 macro_rules! pair {
@@ -57,6 +60,42 @@ fn kernels(criterion: &mut Criterion) {
         |[q, k, v]| attention(q, k, v, &AttentionMask::Causal),
         |[q, k, v]| reference::attention(q, k, v, &AttentionMask::Causal)
     );
+    // One row of as many tokens, eight examples in it.
+    let packed =
+        AttentionMask::CausalFrom(FirstKeys::segments(&[vec![LENGTH; BATCH]], BATCH * LENGTH));
+    let long = |count, seed| random::<4>([1, count, BATCH * LENGTH, HEAD_DIM], 1.0, seed, &device);
+    pair!(
+        criterion,
+        "packed_attention",
+        [long(HEADS, 7), long(KV_HEADS, 8), long(KV_HEADS, 9)],
+        |[q, k, v]| attention(q, k, v, &packed),
+        |[q, k, v]| reference::attention(q, k, v, &packed)
+    );
+}
+
+/// The adapted layers: the input and both factors get gradients, the weight none.
+fn adapted(criterion: &mut Criterion) {
+    let device = device().autodiff();
+    for (from, to) in [(HIDDEN, HIDDEN), (HIDDEN, INNER), (INNER, HIDDEN)] {
+        // As checkpoints are loaded: a transposed view.
+        let weight = random::<2>([to, from], 0.1, 12, &device).transpose();
+        let inputs = [
+            random::<2>([BATCH * LENGTH, from], 1.0, 13, &device),
+            random::<2>([from, RANK], 0.1, 14, &device),
+            random::<2>([RANK, to], 0.1, 15, &device),
+        ];
+        let mut group = criterion.benchmark_group(format!("lora_linear_{from}_to_{to}"));
+        type Layer = fn(Tensor<2>, Tensor<2>, Tensor<2>, Tensor<2>, f64) -> Tensor<2>;
+        let sides: [(&str, Layer); 2] = [("kernel", lora_linear), ("twin", reference::lora_linear)];
+        for (name, layer) in sides {
+            group.bench_function(name, |b| {
+                b.iter(|| {
+                    forward_backward(&inputs, |[x, a, b]| layer(x, weight.clone(), a, b, 2.0))
+                })
+            });
+        }
+        group.finish();
+    }
 }
 
 fn head(criterion: &mut Criterion) {
@@ -124,5 +163,5 @@ fn few_rows(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, kernels, head, few_rows);
+criterion_group!(benches, kernels, adapted, head, few_rows);
 criterion_main!(benches);

@@ -4,6 +4,8 @@
 //! Every kernel is measured beside its plain twin, in one run.
 
 pub mod counted;
+pub mod machine;
+pub mod products;
 
 use burn::tensor::Tensor;
 
