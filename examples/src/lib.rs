@@ -38,7 +38,7 @@ pub use exit::finish;
 pub use files::{write_json, write_whole};
 pub use folders::require_empty;
 pub use memory::peak_memory_bytes;
-pub use model::{first_non_finite, open_model, token_loss, token_losses};
+pub use model::{first_non_finite, open_model, token_loss, token_losses, token_losses_taped};
 pub use pool::on_pool;
 pub use predict::{Conversation, PredictOptions};
 pub use say::print;

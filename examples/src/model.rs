@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anneal_data::MicroBatch;
-use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadOptions, LoadedModel, Segments, load_with};
+use anneal_llama::{
+    BlockTape, LlamaConfig, LlamaForCausalLM, LoadOptions, LoadedModel, Segments, load_with,
+};
 use anneal_peft::{DEFAULT_ADAPTER, load_adapter_as, set_active};
 use anneal_train::{ProgressReport, TokenLoss};
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -99,6 +101,24 @@ pub fn token_losses(
         }
         None => model.token_losses(ids, places, targets, label_smoothing, config),
     }
+}
+
+/// The same losses with a tape in place of the graph of the model's blocks: see [`BlockTape`].
+pub fn token_losses_taped(
+    model: &LlamaForCausalLM,
+    batch: &MicroBatch,
+    label_smoothing: f64,
+    config: &LlamaConfig,
+    device: &Device,
+) -> (Tensor<1>, BlockTape) {
+    let Inputs {
+        ids,
+        places,
+        targets,
+        segments,
+    } = Inputs::new(batch, device);
+    let segments = segments.as_ref();
+    model.token_losses_taped(ids, segments, places, targets, label_smoothing, config)
 }
 
 /// The summed loss of a micro-batch's targets.

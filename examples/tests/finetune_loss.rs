@@ -11,7 +11,7 @@ use anneal_llama::{LlamaForCausalLM, LoadedModel, load};
 use anneal_peft::{adapter_gradients, load_adapter};
 use anneal_sql::sql_spans;
 use anneal_testkit::{device, fixture_path};
-use anneal_train::Objective;
+use anneal_train::{Objective, Trainer, TrainerConfig};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
@@ -187,6 +187,7 @@ impl Case {
             device: &self.device,
             classes: &self.classes,
             settings,
+            recompute: false,
         }
     }
 
@@ -319,6 +320,37 @@ fn weights_are_factors_of_each_token_s_loss() {
     // What is read is without weights.
     let parts = loss.parts.iter().map(|part| number(&part.sum)).sum::<f64>();
     assert_close(parts, losses.iter().sum(), "the parts");
+}
+
+#[test]
+fn recomputed_blocks_make_the_same_step() {
+    let case = Case::new();
+    let weights = ClassWeights {
+        keyword: 0.5,
+        end: 3.0,
+        ..PLAIN.weights
+    };
+    let settings = LossSettings {
+        label_smoothing: 0.1,
+        weights,
+    };
+    let step = |recompute| {
+        let objective = SqlObjective {
+            recompute,
+            ..case.objective(settings)
+        };
+        let mut model = case.model.clone();
+        let mut trainer = Trainer::new(&TrainerConfig::default(), 0).unwrap();
+        let mut accumulator = trainer.begin();
+        for _ in 0..2 {
+            objective
+                .accumulate(&model, &case.batch, &mut accumulator)
+                .unwrap();
+        }
+        let report = trainer.apply(&mut model, accumulator).unwrap();
+        (report.loss, report.grad_norm, report.trained_tokens)
+    };
+    assert_eq!(step(true), step(false));
 }
 
 #[test]

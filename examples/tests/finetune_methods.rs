@@ -45,6 +45,49 @@ fn every_kind_of_adapter_trains_and_continues() {
 }
 
 #[test]
+fn gradient_checkpointing_changes_memory_and_no_number() {
+    let set = Set::new();
+    let run_to = |output: &str, steps: u64, more: &[&str]| {
+        let flags = as_flags(&set.quick(output, steps));
+        succeed("finetune", &with(&flags, more));
+    };
+    run_to("off", 4, &["--gradient-checkpointing", "off", "--pack"]);
+    run_to("on", 4, &["--gradient-checkpointing", "on", "--pack"]);
+    // Dropout's masks too are the same, as they are after a change on the way.
+    run_to("changed", 2, &["--gradient-checkpointing", "off", "--pack"]);
+    let back = ["--gradient-checkpointing", "on", "--pack", "--resume"];
+    run_to("changed", 4, &back);
+    for output in ["on", "changed"] {
+        assert!(set.adapter(output) == set.adapter("off"), "{output}");
+        assert_eq!(set.metrics(output), set.metrics("off"), "{output}");
+    }
+    let plan = |output: &str| set.report(output)["plan"].clone();
+    let [on, off] = ["on", "off"].map(plan);
+    let choice = |plan: &Value| plan["gradient_checkpointing"]["on"].clone();
+    assert_eq!((choice(&on), choice(&off)), (json!(true), json!(false)));
+    let peak = |plan: &Value| plan["memory"]["peak_bytes"].as_u64().unwrap();
+    assert_eq!(on["gradient_checkpointing"]["peak_bytes_off"], peak(&off));
+    assert!(peak(&on) < peak(&off));
+
+    // A small model needs it nowhere: by itself it stays off, and says so.
+    let mut settings = set.quick("auto", 1);
+    settings.insert("model", json!(gguf()));
+    let outcome = run("finetune", &as_flags(&settings));
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_contains(
+        &outcome.stderr,
+        &["gradient checkpointing is off; the peak with it"],
+    );
+
+    // How exactly matrices are multiplied does decide numbers.
+    let flags = with(&as_flags(&set.quick("on", 5)), &["--pack", "--resume"]);
+    let other = with(&flags, &["--matmul-precision", "medium"]);
+    let outcome = run("finetune", &other);
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert_contains(&outcome.stderr, &["trainer_state.json", "settings"]);
+}
+
+#[test]
 fn packed_steps_learn_what_unpacked_ones_do() {
     let set = Set::new();
     let run_to = |output: &str, more: &[&str]| {

@@ -37,6 +37,7 @@
 //! |---|---|
 //! | load | [`load`], [`load_with`] for bf16, the feature `hub` for Hub ids, [`ModelFile`] to look without loading |
 //! | compute | [`LlamaForCausalLM`]: logits, hidden states, losses; [`Segments`] for packed rows, [`KvCache`] |
+//! | train in little memory | [`LlamaForCausalLM::token_losses_taped`] and its [`BlockTape`] |
 //! | generate | [`Generator`]: options, tokens as they come, a [`LogitsProcessor`] of your own |
 //! | read text | [`PretrainedTokenizer`], without the weights; its [`Tokenizer`], and [`TextStream`] piece by piece |
 //! | save | [`LoadedModel::save`], [`save()`] for a model alone |
@@ -68,7 +69,8 @@ pub use generate::{
 };
 pub use load::{LoadOptions, LoadedModel, PretrainedTokenizer, SpecialTokens, load, load_with};
 pub use model::{
-    Attention, DecoderLayer, LlamaForCausalLM, LlamaModel, Mlp, Positions, RmsNorm, RotaryTables,
+    Attention, BlockTape, DecoderLayer, LlamaForCausalLM, LlamaModel, Mlp, Positions, RmsNorm,
+    RotaryTables,
 };
 pub use precision::Precision;
 pub use save::{SaveDtype, SaveOptions, save};

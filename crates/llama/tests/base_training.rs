@@ -12,12 +12,12 @@ mod plain;
 use std::collections::BTreeMap;
 
 use anneal_kernels::AttentionMask;
-use anneal_llama::{LlamaConfig, LlamaForCausalLM, Positions, RandomWeights, Segments};
+use anneal_llama::{BlockTape, LlamaConfig, LlamaForCausalLM, Positions, RandomWeights, Segments};
 use anneal_testkit::{assert_close, device, max_difference, random};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use gradients::base_gradients;
+use gradients::{Parts, base_gradients};
 
 /// Every dimension another; biases everywhere.
 fn config(tied: bool) -> LlamaConfig {
@@ -150,6 +150,26 @@ impl Batch {
         }
     }
 
+    /// The weighted sum of the losses, and of them with a tape.
+    fn both(
+        &self,
+        model: &LlamaForCausalLM,
+        config: &LlamaConfig,
+        smoothing: f64,
+    ) -> (Tensor<1>, (Tensor<1>, BlockTape)) {
+        let weigh = |losses: Tensor<1>| (losses * self.weights.clone()).sum();
+        let (losses, tape) = model.token_losses_taped(
+            self.ids.clone(),
+            self.segments.as_ref(),
+            self.places.clone(),
+            self.targets.clone(),
+            smoothing,
+            config,
+        );
+        let whole = self.losses(model, config, smoothing);
+        (weigh(whole), (weigh(losses), tape))
+    }
+
     fn plain_losses(
         &self,
         model: &LlamaForCausalLM,
@@ -206,6 +226,26 @@ fn gradients_of_the_base_are_those_of_the_plain_model() {
                     let off = max_difference(found[&path].clone(), expected) / largest;
                     assert!(off < 1e-4, "{what} is off by {off:e} of its largest");
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn recomputed_blocks_give_the_gradients_of_the_whole_graph() {
+    let device = device().autodiff();
+    for tied in [true, false] {
+        let config = config(tied);
+        for trained in CHOICES {
+            let model = model(&config, trained);
+            for (packed, smoothing) in [(false, 0.0), (true, 0.1)] {
+                let what = format!("{trained:?}, tied: {tied}, packed: {packed}");
+                let batch = Batch::new(packed, &device);
+                let (whole, (taped, tape)) = batch.both(&model, &config, smoothing);
+                assert_close(taped.clone().inner(), whole.clone().inner(), 0.0);
+                let expected = Parts::of_whole(&model, whole);
+                assert_eq!(expected.0.len(), trained.count(tied), "{what}");
+                Parts::of_blocks(&model, taped, tape).assert_equal(&expected, 0.0, &what);
             }
         }
     }

@@ -13,7 +13,7 @@ use burn::{
 
 use crate::{
     AdapterLayer, Adapters, LoraFactors,
-    state::{Effect, Entry, Status},
+    state::{Effect, Entry, Status, is_dropping},
 };
 
 /// What a model calls in place of [`Linear::forward`] to train adapters cheaply.
@@ -38,7 +38,8 @@ pub trait LinearExt {
     /// is on an autodiff device and neither [`valid`](burn::module::Module::valid)
     /// nor [`freeze`](burn::module::Module::freeze) switched it off, which is
     /// how [`burn::nn::Dropout`] decides. Every call draws a new mask from the
-    /// device's generator, so a recomputed forward sees another one.
+    /// device's generator: a forward pass that is to be repeated exactly must
+    /// find the device seeded as it was ([`Adapters::drops`]).
     ///
     /// # Shapes
     ///
@@ -214,7 +215,7 @@ impl LoraFactors {
 /// The input without what dropout takes, not yet scaled, and the share `keep`
 /// that it must be divided by.
 pub(crate) fn dropped(dropout: &Dropout, x: Tensor<2>) -> (Tensor<2>, f64) {
-    if dropout.prob > 0.0 && dropout.training.is_enabled() && x.is_autodiff() {
+    if is_dropping(dropout) && x.is_autodiff() {
         let keep = 1.0 - dropout.prob;
         let mask = x.random_like(Distribution::Bernoulli(keep));
         (x * mask, keep)

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Gradients, Tensor};
 
 use crate::error::{Result, TrainError};
 use crate::gradients::GradientMap;
@@ -49,12 +49,52 @@ impl Accumulator {
     /// # Errors
     /// [`TrainError::NotRecorded`] where the loss carries no gradient graph.
     pub fn backward<M: Module>(&mut self, module: &M, loss: TokenLoss) -> Result<()> {
+        self.backward_through(module, loss, |gradients, each| each(gradients))
+    }
+
+    /// The same where the backward pass of the loss is the first part of a longer one, as with
+    /// activations that are computed again piece by piece.
+    ///
+    /// `through` gets the gradients of the loss and hands over, as they come, those of every part,
+    /// the loss's included; what a parameter gets several times is added up. Each part is freed
+    /// before the next one is made.
+    ///
+    /// # Errors
+    /// As [`backward`](Self::backward).
+    ///
+    /// # Example
+    /// ```
+    /// use anneal_train::{TokenLoss, Trainer, TrainerConfig};
+    /// use burn::{nn::{Linear, LinearConfig}, tensor::Tensor};
+    ///
+    /// let device = anneal_testkit::device().autodiff();
+    /// let mut model: Vec<Linear> = (0..2).map(|_| LinearConfig::new(3, 3).init(&device)).collect();
+    /// let x = Tensor::<2>::ones([1, 3], &device);
+    ///
+    /// let mut trainer = Trainer::new(&TrainerConfig::default(), 0).unwrap();
+    /// let mut step = trainer.begin();
+    /// // The first layer's result without its graph; the graph is made when its turn comes.
+    /// let middle = model[0].forward(x.clone()).inner().autodiff().require_grad();
+    /// let loss = TokenLoss::new(model[1].forward(middle.clone()).square().sum(), 1);
+    /// step.backward_through(&model, loss, |mut gradients, each| {
+    ///     let of_middle = middle.grad_remove(&mut gradients).unwrap();
+    ///     each(gradients);
+    ///     each((model[0].forward(x) * of_middle).sum().backward());
+    /// }).unwrap();
+    /// assert!(trainer.apply(&mut model, step).unwrap().grad_norm > 0.0);
+    /// ```
+    pub fn backward_through<M: Module>(
+        &mut self,
+        module: &M,
+        loss: TokenLoss,
+        through: impl FnOnce(Gradients, &mut dyn FnMut(Gradients)),
+    ) -> Result<()> {
         let micro_batch = self.micro_batches;
         self.micro_batches += 1;
         if loss.count == 0 {
             if loss.sum.is_tracked() {
                 // burn keeps a graph, and all activations in it, until its backward pass.
-                drop(loss.sum.backward());
+                through(loss.sum.backward(), &mut drop);
             }
             return Ok(());
         }
@@ -64,8 +104,8 @@ impl Accumulator {
                 micro_batch,
             });
         }
-        let gradients = loss.sum.backward();
-        self.gradients.collect(module, gradients);
+        let sum = &mut self.gradients;
+        through(loss.sum.backward(), &mut |part| sum.collect(module, part));
         self.tokens += loss.count;
         self.losses.push((micro_batch, loss.sum.inner()));
         self.parts.extend(loss.parts);
@@ -96,6 +136,15 @@ impl Accumulator {
     /// that limit nothing needs to be counted.
     pub fn count_tokens(&mut self, tokens: u64) {
         self.model_tokens += tokens;
+    }
+
+    /// The sum of the losses, NaN or infinite where one of them is. Waits for the device.
+    pub(crate) fn loss_sum(&self) -> f64 {
+        if self.losses.is_empty() {
+            return 0.0;
+        }
+        let sums = self.losses.iter().map(|(_, sum)| sum.clone()).collect();
+        Tensor::cat(sums, 0).into_data().iter::<f64>().sum()
     }
 
     /// The trained tokens so far.

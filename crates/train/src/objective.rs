@@ -1,13 +1,17 @@
 //! What a run minimises, and where its steps come from.
 
+use burn::module::Module;
+
+use crate::accumulator::Accumulator;
 use crate::checkpoint::DataPosition;
 use crate::error::Result;
 use crate::loss::TokenLoss;
 
 /// What is minimised: the loss of a micro-batch under a model.
 ///
-/// A closure `Fn(&M, &B) -> TokenLoss` is one. The other two methods serve only to say what went
-/// wrong when a loss or a gradient is not finite.
+/// A closure `Fn(&M, &B) -> TokenLoss` is one. [`rows`](Self::rows) and
+/// [`first_non_finite`](Self::first_non_finite) serve only to say what went wrong when a loss or a
+/// gradient is not finite.
 ///
 /// # Example
 /// ```
@@ -35,6 +39,19 @@ pub trait Objective<M, B> {
     ///
     /// What it draws at random must come from the device, which the run seeds before each call.
     fn loss(&self, model: &M, batch: &B) -> TokenLoss;
+
+    /// Adds the loss of a micro-batch and its gradients to those of the step: the backward pass of
+    /// [`loss`](Self::loss), unless the objective has its own way to the same numbers. One that keeps
+    /// less in memory ends in [`Accumulator::backward_through`].
+    ///
+    /// # Errors
+    /// As [`Accumulator::backward`].
+    fn accumulate(&self, model: &M, batch: &B, into: &mut Accumulator) -> Result<()>
+    where
+        M: Module,
+    {
+        into.backward(model, self.loss(model, batch))
+    }
 
     /// The numbers of the rows that the micro-batch is made of, for error messages.
     fn rows(&self, batch: &B) -> Vec<u64> {

@@ -9,7 +9,7 @@ use anneal_train::{
     Budget, GradientMap, ManualClock, TokenLoss, TrainError, Trainer, TrainerConfig,
 };
 use burn::module::{Module, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{Gradients, Tensor};
 use common::{Adapted, Batch, Mlp, Random, adamw, config, micro_batches, values};
 
 /// Makes one element of the first weight's gradient infinite, with a finite loss.
@@ -164,6 +164,44 @@ fn gradients_computed_elsewhere_train_alike() {
         values(other.low_rank().b.val()),
         values(model.low_rank().b.val())
     );
+}
+
+#[test]
+fn gradients_in_parts_make_the_same_step() {
+    let device = anneal_testkit::device();
+    let settings = TrainerConfig {
+        schedule: Default::default(),
+        ..config(3)
+    };
+    let batches = micro_batches(0, &device);
+    let mut whole = Mlp::new(1, &device.clone().autodiff());
+    let mut model = whole.clone();
+    let mut trainer = Trainer::new(&settings, 0).unwrap();
+    let report = trainer.step(&mut whole, &batches, Mlp::loss).unwrap();
+
+    let mut trainer = Trainer::new(&settings, 0).unwrap();
+    let mut accumulator = trainer.begin();
+    for batch in &batches {
+        let hidden = model.up.forward(batch.x.clone()).tanh();
+        let leaf = hidden.inner().autodiff().require_grad();
+        let loss = batch.loss(model.down.forward(leaf.clone()));
+        let through = |mut gradients: Gradients, each: &mut dyn FnMut(Gradients)| {
+            let of_leaf = leaf.grad_remove(&mut gradients).unwrap();
+            each(gradients);
+            // In two halves, each with a gradient of the same weights.
+            for half in [0.25, 0.75] {
+                let again = model.up.forward(batch.x.clone()).tanh();
+                each((again * of_leaf.clone()).sum().mul_scalar(half).backward());
+            }
+        };
+        accumulator.backward_through(&model, loss, through).unwrap();
+    }
+    let parts = trainer.apply(&mut model, accumulator).unwrap();
+    assert_eq!(parts.loss, report.loss);
+    assert!((parts.grad_norm / report.grad_norm - 1.0).abs() < 1e-6);
+    for (found, expected) in [(&model.up, &whole.up), (&model.down, &whole.down)] {
+        anneal_testkit::assert_close(found.weight.val(), expected.weight.val(), 1e-6);
+    }
 }
 
 /// One matrix used at two places, and one that the loss does not use.

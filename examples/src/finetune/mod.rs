@@ -37,7 +37,7 @@ use asker::{Asker, Shell};
 use page::Shown;
 use planning::plan;
 use rows::{RowText, prepare, read_rows};
-use run::train;
+use run::{Learned, train};
 use subject::{attach_subject, check_result, save_subject};
 
 /// Fine-tunes by the settings; writes `adapter/` or `model/`, `checkpoints/`,
@@ -67,6 +67,7 @@ pub fn finetune_until(
     stop: StopSignal,
 ) -> Result<Report, ExampleError> {
     let device = device::parse(&settings.device)?.autodiff();
+    settings.compute.apply();
     let output = settings.output.clone();
     find_checkpoint(&output, resume)?;
     let mut databases = settings.data.databases.as_ref().map(Databases::new);
@@ -106,7 +107,13 @@ pub fn finetune_until(
         None => asker.measure("before", &model, &questions)?,
     };
     let start = if resume { Start::Resume } else { Start::New };
-    let summary = train(&asker, &mut model, &prepared, &look_at, (start, stop))?;
+    let recompute = plan.gradient_checkpointing.on;
+    let learned = Learned {
+        prepared: &prepared,
+        look_at: &look_at,
+        recompute,
+    };
+    let summary = train(&asker, &mut model, &learned, (start, stop))?;
     let loaded = shell.with(model);
     let result = save_subject(&settings, &loaded, &path)?;
     let after = match summary.ended {

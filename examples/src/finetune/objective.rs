@@ -2,12 +2,12 @@
 
 use anneal_data::MicroBatch;
 use anneal_llama::{LlamaConfig, LlamaForCausalLM};
-use anneal_train::{LossPart, Objective, TokenLoss};
+use anneal_train::{Accumulator, LossPart, Objective, TokenLoss};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::classes::Class;
 use crate::settings::LossSettings;
-use crate::{first_non_finite, token_losses};
+use crate::{first_non_finite, token_losses, token_losses_taped};
 
 /// `Σᵢ w(classᵢ) · lossᵢ` over a micro-batch's targets.
 ///
@@ -22,6 +22,8 @@ pub struct SqlObjective<'a> {
     pub classes: &'a [Vec<Class>],
     /// Smoothing and weights.
     pub settings: LossSettings,
+    /// Whether a gradient is made with each block computed once more on the way back: less memory, the same numbers.
+    pub recompute: bool,
 }
 
 /// The summed loss of the targets of each class, without weights, and how many there are.
@@ -32,9 +34,34 @@ impl SqlObjective<'_> {
     pub fn losses(&self, model: &LlamaForCausalLM, batch: &MicroBatch) -> (Tensor<1>, Vec<Class>) {
         let smoothing = self.settings.label_smoothing;
         let losses = token_losses(model, batch, smoothing, self.config, self.device);
+        (losses, self.classes_of(batch))
+    }
+
+    /// The class of each target.
+    fn classes_of(&self, batch: &MicroBatch) -> Vec<Class> {
         let examples = batch.examples.iter().flatten();
         let classes = examples.flat_map(|&example| self.classes[example].iter().copied());
-        (losses, classes.collect())
+        classes.collect()
+    }
+
+    /// What is minimised, of each target's loss.
+    fn weighted(&self, losses: Tensor<1>, classes: &[Class]) -> TokenLoss {
+        let parts = class_sums(losses.clone().inner(), classes);
+        let weights = &self.settings.weights;
+        let sum = if weights.are_all_one() {
+            losses.sum()
+        } else {
+            let weights = classes.iter().map(|class| class.weight(weights) as f32);
+            let weights: Vec<f32> = weights.collect();
+            let weights = TensorData::new(weights, [classes.len()]);
+            (losses * Tensor::from_data(weights, self.device)).sum()
+        };
+        let part = |(class, sum, count): (Class, Tensor<1>, usize)| LossPart {
+            name: class.name(),
+            sum,
+            count,
+        };
+        TokenLoss::new(sum, classes.len()).with_parts(parts.into_iter().map(part).collect())
     }
 }
 
@@ -64,22 +91,24 @@ pub fn class_sums(losses: Tensor<1>, classes: &[Class]) -> ClassSums {
 impl Objective<LlamaForCausalLM, MicroBatch> for SqlObjective<'_> {
     fn loss(&self, model: &LlamaForCausalLM, batch: &MicroBatch) -> TokenLoss {
         let (losses, classes) = self.losses(model, batch);
-        let parts = class_sums(losses.clone().inner(), &classes);
-        let weights = &self.settings.weights;
-        let sum = if weights.are_all_one() {
-            losses.sum()
-        } else {
-            let weights = classes.iter().map(|class| class.weight(weights) as f32);
-            let weights: Vec<f32> = weights.collect();
-            let weights = TensorData::new(weights, [classes.len()]);
-            (losses * Tensor::from_data(weights, self.device)).sum()
-        };
-        let part = |(class, sum, count): (Class, Tensor<1>, usize)| LossPart {
-            name: class.name(),
-            sum,
-            count,
-        };
-        TokenLoss::new(sum, classes.len()).with_parts(parts.into_iter().map(part).collect())
+        self.weighted(losses, &classes)
+    }
+
+    fn accumulate(
+        &self,
+        model: &LlamaForCausalLM,
+        batch: &MicroBatch,
+        into: &mut Accumulator,
+    ) -> anneal_train::Result<()> {
+        if !self.recompute {
+            return into.backward(model, self.loss(model, batch));
+        }
+        let smoothing = self.settings.label_smoothing;
+        let (losses, tape) = token_losses_taped(model, batch, smoothing, self.config, self.device);
+        let loss = self.weighted(losses, &self.classes_of(batch));
+        into.backward_through(model, loss, |gradients, each| {
+            tape.backward(model, gradients, each);
+        })
     }
 
     fn rows(&self, batch: &MicroBatch) -> Vec<u64> {

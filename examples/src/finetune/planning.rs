@@ -17,6 +17,7 @@ pub(super) fn plan(
 ) -> Plan {
     Plan::new(PlanInput {
         config: &loaded.config,
+        device: &settings.device,
         weight_bytes: size_of::<f32>(),
         trained: &trained_parameters(&loaded.model),
         all_parameters,
@@ -24,6 +25,7 @@ pub(super) fn plan(
             Some(adapter) => AdapterConfig::from(adapter).dropout() > 0.0,
             None => false,
         },
+        gradient_checkpointing: settings.compute.gradient_checkpointing,
         batches: &prepared.batches,
         budget: &settings.trainer.budget,
         checkpoints: settings.course.keep_checkpoints + 1,

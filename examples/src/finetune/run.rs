@@ -18,6 +18,16 @@ use crate::feed::BatchFeed;
 use crate::settings::{Best, OnNonFinite, Settings};
 use crate::{ExampleError, peak_memory_bytes};
 
+/// What is learned from, and in how much memory.
+pub(super) struct Learned<'a> {
+    /// The rows in steps.
+    pub(super) prepared: &'a Prepared,
+    /// What is looked at while training.
+    pub(super) look_at: &'a LookAt,
+    /// Whether each block is computed once more on the way back.
+    pub(super) recompute: bool,
+}
+
 /// Trains `model` until the budget or the patience is used up, or a signal comes.
 ///
 /// # Errors
@@ -25,11 +35,15 @@ use crate::{ExampleError, peak_memory_bytes};
 pub(super) fn train(
     asker: &Asker<'_>,
     model: &mut LlamaForCausalLM,
-    prepared: &Prepared,
-    look_at: &LookAt,
+    learned: &Learned<'_>,
     (start, stop): (Start, StopSignal),
 ) -> Result<RunSummary, ExampleError> {
     let settings = asker.settings;
+    let &Learned {
+        prepared,
+        look_at,
+        recompute,
+    } = learned;
     let (config, device) = (&asker.shell.config, asker.device);
     let mut feed = BatchFeed::new(&prepared.batches, settings.seed);
     let steps = prepared.batches.steps_per_epoch() as u64;
@@ -39,6 +53,7 @@ pub(super) fn train(
         device,
         classes: &prepared.classes,
         settings: settings.loss,
+        recompute,
     };
     let inner = device.clone().inner();
     let looked_at = SqlObjective {
@@ -46,6 +61,7 @@ pub(super) fn train(
         device: &inner,
         classes: &look_at.classes,
         settings: settings.loss,
+        recompute: false,
     };
     let run_config = run_config(settings, prepared, look_at, start, asker.progress)?;
     let run = TrainingRun::new(run_config, trainer);
@@ -122,7 +138,8 @@ fn run_config(
 }
 
 /// What must be equal for a checkpoint to continue the same run: all that
-/// decides its numbers, and not where its results go, or how long it takes.
+/// decides its numbers, and not where its results go, how long it takes, or
+/// in how much memory (gradient checkpointing changes no number).
 fn identity(
     settings: &Settings,
     prepared: &Prepared,
@@ -142,11 +159,12 @@ fn identity(
         s.data.order,
     );
     let trained = (&s.model, s.method, &s.adapter);
+    let precision = s.compute.matmul_precision;
     // Where looks decide what is kept, they must stay comparable.
     let course = &s.course;
     let decides = course.patience.is_some() || course.load_best_at_end;
     let looks = decides.then(|| (course.best_by, look_at.shown()));
-    let text = serde_json::to_string(&(trained, data, optimizer, s.loss, s.seed, looks));
+    let text = serde_json::to_string(&(trained, data, optimizer, s.loss, s.seed, looks, precision));
     text.map_err(ExampleError::json(&s.output))
 }
 

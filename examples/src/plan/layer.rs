@@ -88,6 +88,12 @@ impl Layer {
         self.norms.contains(&true) || self.linears.iter().any(|&linear| linear != Linear::Frozen)
     }
 
+    /// Values per token that stand beside what it keeps while its gradients are made: those of its output and of the
+    /// sum in its middle, and of both halves of the feed-forward layer.
+    pub(super) fn passing(config: &LlamaConfig) -> f64 {
+        3.0 * config.hidden_size as f64 + 2.0 * config.intermediate_size as f64
+    }
+
     /// Values per token that it keeps. `below`: whether something before it is trained, so that its input has a
     /// gradient too.
     pub(super) fn kept(&self, config: &LlamaConfig, below: bool) -> f64 {

@@ -5,9 +5,11 @@
 //! at most 371 steps, and 40 minutes; 371 steps are a pass over the data
 //! a step has 16.0 examples and 1696 tokens, 34.9 % of them trained; 93.1 % of the padded tokens are tokens
 //! expected peak memory 2.03 GB of 24.10 GB: weights 538.1 MB, …
+//! gradient checkpointing is off; the peak with it would be 1.05 GB
 //! a checkpoint takes 58.7 MB, all of them up to 254.4 MB of 20.00 GB free
 //! ```
 
+mod checkpointing;
 mod disk;
 mod layer;
 mod memory;
@@ -21,14 +23,20 @@ use anneal_llama::LlamaConfig;
 use anneal_train::{Budget, TrainedParameter};
 use serde::Serialize;
 
+use crate::settings::GradientCheckpointing;
+use system::memory_available;
+
+pub use checkpointing::Checkpointing;
 pub use disk::Disk;
-pub use memory::{Memory, MemoryPart, MicroBatchSize};
+pub use memory::{Kept, Memory, MemoryPart, MicroBatchSize};
 
 /// What a plan is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanInput<'a> {
     /// The model's dimensions.
     pub config: &'a LlamaConfig,
+    /// What it is computed on, as given to `--device`: its memory is looked up.
+    pub device: &'a str,
     /// Bytes of one frozen weight: 4 for f32, 2 for bf16.
     pub weight_bytes: usize,
     /// What is trained, adapters attached: [`anneal_train::trained_parameters`] of the model.
@@ -37,6 +45,8 @@ pub struct PlanInput<'a> {
     pub all_parameters: usize,
     /// Whether the adapters drop some of their inputs.
     pub dropout: bool,
+    /// Whether blocks are computed once more on the way back.
+    pub gradient_checkpointing: GradientCheckpointing,
     /// The data in batches.
     pub batches: &'a Batches,
     /// When the run ends.
@@ -72,6 +82,8 @@ pub struct Plan {
     pub efficiency: f64,
     /// The expected peak of resident memory.
     pub memory: Memory,
+    /// Whether blocks are computed once more on the way back.
+    pub gradient_checkpointing: Checkpointing,
     /// Room for the checkpoints.
     pub disk: Disk,
 }
@@ -98,13 +110,27 @@ impl Plan {
             .take(reached.max(1))
             .flat_map(|step| step.micro_batches);
         let sizes: Vec<MicroBatchSize> = sizes.map(|batch| MicroBatchSize::of(&batch)).collect();
-        let memory = Memory::expected(
-            input.config,
-            input.weight_bytes,
-            input.trained,
-            input.dropout,
-            &sizes,
+        let available = memory_available(input.device);
+        let expected = |recompute| {
+            Memory::expected(
+                input.config,
+                input.weight_bytes,
+                input.trained,
+                Kept {
+                    dropout: input.dropout,
+                    recompute,
+                },
+                &sizes,
+                available,
+            )
+        };
+        let [whole, by_block] = [false, true].map(expected);
+        let checkpointing = Checkpointing::decide(
+            input.gradient_checkpointing,
+            [whole.peak_bytes, by_block.peak_bytes],
+            available,
         );
+        let memory = if checkpointing.on { by_block } else { whole };
         Self {
             trained_parameters: values(input.trained),
             trained_tensors: input.trained.len(),
@@ -117,6 +143,7 @@ impl Plan {
             trained_share: trained as f64 / tokens.max(1) as f64,
             efficiency: padding.efficiency(),
             memory,
+            gradient_checkpointing: checkpointing,
             disk: Disk::expected(values(input.trained), input.checkpoints, input.output),
         }
     }
@@ -124,7 +151,8 @@ impl Plan {
     /// What stands against the run: memory or disk that will not suffice. One sentence each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        [self.memory.warning(), self.disk.warning()]
+        let helps = self.gradient_checkpointing.would_help();
+        [self.memory.warning(helps), self.disk.warning()]
             .into_iter()
             .flatten()
             .collect()

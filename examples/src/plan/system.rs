@@ -4,9 +4,33 @@ use std::fs::read_to_string;
 use std::path::Path;
 use std::process::Command;
 
+/// Bytes that a run on a device can come to hold: of the machine's memory for `cpu`, of the card's for `cuda:N`.
+pub(super) fn memory_available(device: &str) -> Option<u64> {
+    match device.split_once(':').unwrap_or((device, "0")) {
+        ("cpu", _) => main_memory(),
+        ("cuda", index) => card_memory(index),
+        _ => None,
+    }
+}
+
+/// All memory of a card, asked of the driver's own program: what this process holds there already is within it.
+fn card_memory(index: &str) -> Option<u64> {
+    let answer = Command::new("nvidia-smi")
+        .args(["--query-gpu=memory.total", "--format=csv,noheader,nounits"])
+        .args(["-i", index])
+        .output()
+        .ok()?;
+    mebibytes(&String::from_utf8_lossy(&answer.stdout))
+}
+
+/// The number of a line that holds nothing else.
+fn mebibytes(text: &str) -> Option<u64> {
+    Some(text.trim().parse::<u64>().ok()? << 20)
+}
+
 /// Bytes of memory that this process can come to hold: what is available and what it has, within its control
 /// group's limit. Linux only.
-pub(super) fn memory_available() -> Option<u64> {
+fn main_memory() -> Option<u64> {
     let available = kibibytes(&read_to_string("/proc/meminfo").ok()?, "MemAvailable:")?;
     let held = kibibytes(&read_to_string("/proc/self/status").ok()?, "VmRSS:").unwrap_or(0);
     // "max" where there is no limit.
@@ -57,12 +81,15 @@ mod tests {
         let text =
             "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/a 100 40 60 40% /\n";
         assert_eq!((free_of(text), free_of("")), (Some(60 * 1024), None));
+        assert_eq!(mebibytes("81559\n"), Some(81_559 << 20));
+        assert_eq!(mebibytes("No devices were found\n"), None);
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn this_machine_has_memory_and_disk() {
-        assert!(memory_available().unwrap() > 1 << 20);
+        assert!(memory_available("cpu").unwrap() > 1 << 20);
+        assert_eq!(memory_available("wgpu"), None);
         let folder = tempfile::tempdir().unwrap();
         let missing = folder.path().join("not/there/yet");
         assert!(disk_free(&missing).unwrap() > 0);

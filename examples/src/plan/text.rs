@@ -58,6 +58,7 @@ impl fmt::Display for Plan {
                 bytes(part.bytes)
             )?;
         }
+        write!(f, "\n{}", self.gradient_checkpointing.text())?;
         write!(
             f,
             "\na checkpoint takes {}, all of them up to {}",

@@ -3,6 +3,7 @@
 //! Each theme has a module with what may be given and what is decided from it.
 
 mod check;
+mod compute;
 mod course;
 mod data;
 mod file;
@@ -17,6 +18,7 @@ use anneal_data::BatchConfig;
 use anneal_train::TrainerConfig;
 use serde::Serialize;
 
+pub use compute::{ComputeSettings, GivenCompute, GradientCheckpointing, MatmulPrecision};
 pub use course::{Best, CourseSettings, GivenCourse, OnNonFinite};
 pub use data::{Aliases, DataSettings, EpochOrder, GivenData};
 pub use loss::{ClassWeights, GivenLoss, LossSettings};
@@ -74,6 +76,9 @@ pub struct GivenSettings {
     /// How.
     #[command(flatten, next_help_heading = "Learning rate and budget")]
     pub training: GivenTraining,
+    /// In how much memory, and how exactly.
+    #[command(flatten, next_help_heading = "Computation")]
+    pub compute: GivenCompute,
     /// What a wrong token costs.
     #[command(flatten, next_help_heading = "Loss")]
     pub loss: GivenLoss,
@@ -105,6 +110,9 @@ pub struct Settings {
     pub trainer: TrainerConfig,
     /// Steps and micro-batches.
     pub batches: BatchConfig,
+    /// In how much memory, and how exactly it is computed.
+    #[serde(flatten)]
+    pub compute: ComputeSettings,
     /// What is learned from.
     #[serde(flatten)]
     pub data: DataSettings,
@@ -132,6 +140,7 @@ impl GivenSettings {
             data: keys.read()?,
             method: keys.read()?,
             training: keys.read()?,
+            compute: keys.read()?,
             loss: keys.read()?,
             course: keys.read()?,
         })
@@ -144,6 +153,7 @@ impl GivenSettings {
             GivenData::KEYS,
             GivenMethod::KEYS,
             GivenTraining::KEYS,
+            GivenCompute::KEYS,
             GivenLoss::KEYS,
             GivenCourse::KEYS,
         ]
@@ -165,6 +175,7 @@ impl GivenSettings {
             data: self.data.or(file.data),
             method: self.method.or(file.method),
             training: self.training.or(file.training),
+            compute: self.compute.or(file.compute),
             loss: self.loss.or(file.loss),
             course: self.course.or(file.course),
         })
@@ -192,6 +203,7 @@ impl GivenSettings {
             adapter,
             trainer: self.training.resolve(method)?,
             batches,
+            compute: self.compute.resolve()?,
             data,
             loss: self.loss.resolve()?,
             course: self.course.resolve()?,

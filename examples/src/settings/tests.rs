@@ -159,6 +159,32 @@ fn a_method_has_its_own_settings_and_learning_rate() {
 }
 
 #[test]
+fn the_computation_is_exact_and_in_memory_s_measure_unless_told_otherwise() {
+    let found = resolve(&[]).unwrap().compute;
+    assert_eq!(found, ComputeSettings::default());
+    assert_eq!(found.gradient_checkpointing, GradientCheckpointing::Auto);
+    assert_eq!(found.matmul_precision, MatmulPrecision::Highest);
+
+    let text = "model = \"m\"\ndata = [\"d\"]\noutput = \"o\"\n\
+                gradient_checkpointing = \"off\"\nmatmul_precision = \"medium\"\n";
+    let given = GivenSettings::from_toml(Path::new("run.toml"), text).unwrap();
+    let settings = given.resolve().unwrap();
+    let json = serde_json::to_value(&settings).unwrap();
+    assert_eq!(json["gradient_checkpointing"], "off");
+    assert_eq!(json["matmul_precision"], "medium");
+    settings.compute.apply();
+
+    assert_eq!(
+        refused(&["--gradient-checkpointing", "yes"]),
+        "--gradient-checkpointing is yes; expected auto, on or off"
+    );
+    assert_eq!(
+        refused(&["--matmul-precision", "high"]),
+        "--matmul-precision is high; expected highest or medium"
+    );
+}
+
+#[test]
 fn the_optimiser_is_known_by_its_name() {
     let trainer = |flags: &[&str]| resolve(flags).unwrap().trainer;
     let found = trainer(&["--optimizer", "lion", "--weight-decay", "0.5"]);

@@ -5,6 +5,7 @@ use burn::module::Module;
 use burn::nn::Embedding;
 use burn::tensor::{Int, Tensor};
 
+use super::block_seeds::BlockSeeds;
 use super::{DecoderLayer, RmsNorm, RotaryTables};
 use crate::{KvCache, LlamaConfig, weights::Builder};
 
@@ -54,10 +55,13 @@ impl LlamaModel {
         mut cache: Option<&mut KvCache>,
     ) -> Tensor<3> {
         let mut x = self.embed(input_ids);
+        let seeds = BlockSeeds::draw(&self.layers, &x);
         for (index, layer) in self.layers.iter().enumerate() {
+            seeds.enter(index);
             let cache = cache.as_deref_mut().map(|cache| cache.layer(index));
             x = layer.forward(x, tables, mask, cache);
         }
+        seeds.enter(self.layers.len());
         self.norm.forward(x)
     }
 }

@@ -1,6 +1,7 @@
 //! The network, module by module; field names spell Hugging Face's paths.
 
 mod attention;
+mod block_seeds;
 mod causal_lm;
 mod layer;
 mod llama;
@@ -11,6 +12,7 @@ mod prompt;
 mod rms_norm;
 mod rotary;
 mod states;
+mod tape;
 mod token_loss;
 mod untie;
 
@@ -21,3 +23,4 @@ pub use llama::LlamaModel;
 pub use mlp::Mlp;
 pub use rms_norm::RmsNorm;
 pub use rotary::{Positions, RotaryTables};
+pub use tape::BlockTape;

@@ -3,6 +3,7 @@
 use anneal_kernels::AttentionMask;
 use burn::tensor::{Int, Tensor, assert_shape};
 
+use super::block_seeds::BlockSeeds;
 use super::{LlamaForCausalLM, Positions, RotaryTables};
 use crate::{LlamaConfig, Segments};
 
@@ -89,7 +90,9 @@ impl LlamaForCausalLM {
         let tables = RotaryTables::new(config, positions, &ids.device());
         let model = &self.model;
         let mut x = finite(model.embed(ids), || "model.embed_tokens".to_owned())?;
+        let seeds = BlockSeeds::draw(&model.layers, &x);
         for (index, layer) in model.layers.iter().enumerate() {
+            seeds.enter(index);
             let whole = || format!("model.layers.{index}");
             let part = |name: &str| format!("model.layers.{index}.{name}");
 
@@ -103,6 +106,7 @@ impl LlamaForCausalLM {
             let fed = finite(layer.mlp.forward(normed), || part("mlp"))?;
             x = finite(x + fed, whole)?;
         }
+        seeds.enter(model.layers.len());
         let states = finite(model.norm.forward(x), || "model.norm".to_owned())?;
 
         let [batch, length, width] = states.dims();

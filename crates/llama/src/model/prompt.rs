@@ -115,7 +115,7 @@ impl LlamaForCausalLM {
             length: longer,
         };
         let states = self.hidden_states_at(ids, range, &AttentionMask::Causal, config);
-        states.narrow(1, longer - length, length)
+        without_prompt(states, length)
     }
 
     /// The states of packed rows in which the prompt stands in front of every
@@ -131,13 +131,18 @@ impl LlamaForCausalLM {
         let laid_out = layout.as_ref().map_or(segments, |layout| &layout.segments);
         let (positions, mask) = (laid_out.positions(), laid_out.mask());
         let states = self.hidden_states_at(ids, positions, &mask, config);
-        let Some(layout) = &layout else {
-            return states;
-        };
-        let [rows, longer, width] = states.dims();
-        let places = Tensor::<1, Int>::from_data(layout.places.as_slice(), &states.device());
-        let states = states.reshape([rows * longer, width]).select(0, places);
-        states.reshape([batch, length, width])
+        match &layout {
+            Some(layout) => layout.without_prompt(states, [batch, length]),
+            None => states,
+        }
+    }
+}
+
+/// The states of each row's last `length` tokens: those behind its prompt.
+pub(super) fn without_prompt(states: Tensor<3>, length: usize) -> Tensor<3> {
+    match states.dims()[1] - length {
+        0 => states,
+        prompt => states.narrow(1, prompt, length),
     }
 }
 
@@ -153,6 +158,18 @@ pub(super) struct Prompted {
 }
 
 impl Prompted {
+    /// The states of the old places, `[batch, length, hidden_size]`.
+    pub(super) fn without_prompt(
+        &self,
+        states: Tensor<3>,
+        [batch, length]: [usize; 2],
+    ) -> Tensor<3> {
+        let [rows, longer, width] = states.dims();
+        let places = Tensor::<1, Int>::from_data(self.places.as_slice(), &states.device());
+        let states = states.reshape([rows * longer, width]).select(0, places);
+        states.reshape([batch, length, width])
+    }
+
     fn new(segments: &Segments, count: usize) -> Self {
         let [batch, length] = segments.dims();
         let rows: Vec<Vec<usize>> = segments

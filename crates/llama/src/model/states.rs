@@ -6,7 +6,8 @@
 use anneal_kernels::AttentionMask;
 use burn::tensor::{Int, Tensor, assert_shape};
 
-use super::{LlamaForCausalLM, Positions, RotaryTables};
+use super::prompt::without_prompt;
+use super::{BlockTape, LlamaForCausalLM, Positions, RotaryTables};
 use crate::{KvCache, LlamaConfig, Segments};
 
 impl LlamaForCausalLM {
@@ -50,6 +51,47 @@ impl LlamaForCausalLM {
             return self.prompted_states_packed(input_ids, segments, config);
         }
         self.hidden_states_at(input_ids, segments.positions(), &segments.mask(), config)
+    }
+
+    /// The states of a batch, and the tape that brings their gradients back
+    /// through the blocks: training in little memory, as [`BlockTape`] says.
+    /// The states are [`LlamaForCausalLM::hidden_states`]', or with segments
+    /// [`LlamaForCausalLM::hidden_states_packed`]'s; what the caller computes of
+    /// them has a graph as always.
+    ///
+    /// # Shapes
+    /// As [`LlamaForCausalLM::hidden_states`].
+    ///
+    /// # Panics
+    /// If the segments are those of a batch of another shape.
+    pub fn hidden_states_taped(
+        &self,
+        input_ids: Tensor<2, Int>,
+        segments: Option<&Segments>,
+        config: &LlamaConfig,
+    ) -> (Tensor<3>, BlockTape) {
+        let ([batch, length], device) = (input_ids.dims(), input_ids.device());
+        let Some(segments) = segments else {
+            let ids = self.with_prompt(input_ids);
+            let range = Positions::Range {
+                start: 0,
+                length: ids.dims()[1],
+            };
+            let tables = RotaryTables::new(config, range, &device);
+            let (states, tape) = self.model.forward_taped(ids, tables, AttentionMask::Causal);
+            return (without_prompt(states, length), tape);
+        };
+        let [rows, columns] = segments.dims();
+        assert_shape!(input_ids, [rows, columns]);
+        let (ids, layout) = self.with_prompt_packed(input_ids, segments);
+        let laid_out = layout.as_ref().map_or(segments, |layout| &layout.segments);
+        let tables = RotaryTables::new(config, laid_out.positions(), &device);
+        let (states, tape) = self.model.forward_taped(ids, tables, laid_out.mask());
+        let states = match &layout {
+            Some(layout) => layout.without_prompt(states, [batch, length]),
+            None => states,
+        };
+        (states, tape)
     }
 
     /// The states of tokens at the positions given, under the mask given.

@@ -4,7 +4,7 @@ use anneal_kernels::{cross_entropy_rows, linear_cross_entropy_rows};
 use anneal_peft::{Adapters, Effect, tied_is_updated, tied_weight};
 use burn::tensor::{Int, Tensor};
 
-use super::LlamaForCausalLM;
+use super::{BlockTape, LlamaForCausalLM};
 use crate::{LlamaConfig, Segments};
 
 impl LlamaForCausalLM {
@@ -122,6 +122,26 @@ impl LlamaForCausalLM {
     ) -> Tensor<1> {
         let hidden = self.hidden_states_packed(input_ids, segments, config);
         self.losses_at(hidden, places, targets, label_smoothing)
+    }
+
+    /// As [`LlamaForCausalLM::token_losses`], or with segments
+    /// [`LlamaForCausalLM::token_losses_packed`], with a tape in place of the
+    /// blocks' graph: see [`BlockTape`] for what to do with it.
+    ///
+    /// # Panics
+    /// As [`LlamaForCausalLM::token_losses_packed`].
+    pub fn token_losses_taped(
+        &self,
+        input_ids: Tensor<2, Int>,
+        segments: Option<&Segments>,
+        places: Tensor<1, Int>,
+        targets: Tensor<1, Int>,
+        label_smoothing: f64,
+        config: &LlamaConfig,
+    ) -> (Tensor<1>, BlockTape) {
+        let (hidden, tape) = self.hidden_states_taped(input_ids, segments, config);
+        let losses = self.losses_at(hidden, places, targets, label_smoothing);
+        (losses, tape)
     }
 
     fn losses_at(

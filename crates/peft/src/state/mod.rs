@@ -19,6 +19,7 @@ pub(crate) use exchange::{Rewrite, drop_idle, read};
 
 use burn::{
     module::Reparameterization,
+    nn::Dropout,
     tensor::{DType, Tensor},
 };
 
@@ -70,6 +71,17 @@ impl Adapters {
         }
     }
 
+    /// Whether the active adapters draw masks in training (dropout). A forward
+    /// pass that is to be repeated exactly must then see the same random
+    /// numbers again.
+    pub fn drops(&self) -> bool {
+        self.active().any(|(_, layer)| match layer {
+            AdapterLayer::Lora(lora) => is_dropping(&lora.dropout),
+            AdapterLayer::Vera(vera) => is_dropping(&vera.dropout),
+            _ => false,
+        })
+    }
+
     /// The layers of the active adapters, by the adapters' names.
     pub fn active(&self) -> impl Iterator<Item = (&str, &AdapterLayer)> {
         let active = |entry: &&Entry| entry.status == Status::Active;
@@ -99,6 +111,11 @@ impl Adapters {
             .iter()
             .find(|entry| entry.name == name && entry.role == role)
     }
+}
+
+/// Whether it would take anything off an input on an autodiff device.
+pub(crate) fn is_dropping(dropout: &Dropout) -> bool {
+    dropout.prob > 0.0 && dropout.training.is_enabled()
 }
 
 impl Reparameterization for Adapters {

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::config::RunConfig;
 use super::{state, step};
+use crate::accumulator::Accumulator;
 use crate::budget::Spent;
 use crate::checkpoint::{self, DataPosition};
 use crate::error::{Result, TrainError, rows_text};
-use crate::gradients::GradientMap;
 use crate::objective::{Objective, StepData};
 use crate::trainer::{StepReport, Trainer};
 
@@ -92,7 +92,7 @@ impl Step<'_> {
         let mut found = Vec::new();
         for (index, batch) in data.micro_batches.iter().enumerate() {
             step::reseed(&devices, self.config.seed, self.steps_done, index);
-            let micro_batch = once_more(index, model, objective, batch);
+            let micro_batch = self.once_more(index, model, objective, batch)?;
             if !micro_batch.loss_sum.is_finite() && layer.is_none() {
                 step::reseed(&devices, self.config.seed, self.steps_done, index);
                 layer = objective.first_non_finite(model, batch);
@@ -118,30 +118,32 @@ impl Step<'_> {
             folder,
         })
     }
-}
 
-fn once_more<M: Module, B>(
-    index: usize,
-    model: &M,
-    objective: &impl Objective<M, B>,
-    batch: &B,
-) -> MicroBatch {
-    let loss = objective.loss(model, batch);
-    let loss_sum: f64 = loss.sum.clone().inner().into_scalar();
-    let mut non_finite_gradients = Vec::new();
-    if loss_sum.is_finite() && loss.count > 0 && loss.sum.is_tracked() {
-        let mut gradients = GradientMap::default();
-        gradients.collect(model, loss.sum.backward());
-        let norms = gradients.norms().into_iter();
-        let bad = norms.filter(|(_, norm)| !norm.is_finite());
-        non_finite_gradients = bad.map(|(path, _)| path).collect();
-    }
-    MicroBatch {
-        index,
-        rows: objective.rows(batch),
-        loss_sum,
-        trained_tokens: loss.count,
-        non_finite_gradients,
+    /// A micro-batch as the step computes it: in the memory that the step has.
+    fn once_more<M: Module, B>(
+        &self,
+        index: usize,
+        model: &M,
+        objective: &impl Objective<M, B>,
+        batch: &B,
+    ) -> Result<MicroBatch> {
+        let mut alone = Accumulator::new(self.steps_done + 1, Duration::ZERO);
+        objective.accumulate(model, batch, &mut alone)?;
+        let loss_sum = alone.loss_sum();
+        let mut non_finite_gradients = Vec::new();
+        // Those of a loss that is not finite say nothing.
+        if loss_sum.is_finite() {
+            let norms = alone.gradients.norms().into_iter();
+            let bad = norms.filter(|(_, norm)| !norm.is_finite());
+            non_finite_gradients = bad.map(|(path, _)| path).collect();
+        }
+        Ok(MicroBatch {
+            index,
+            rows: objective.rows(batch),
+            loss_sum,
+            trained_tokens: alone.trained_tokens(),
+            non_finite_gradients,
+        })
     }
 }
 

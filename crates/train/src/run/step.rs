@@ -24,7 +24,7 @@ pub(super) fn step<M: Module, B>(
     let mut accumulator = trainer.begin();
     for (index, batch) in data.micro_batches.iter().enumerate() {
         reseed(&devices, seed, trainer.steps(), index);
-        accumulator.backward(model, objective.loss(model, batch))?;
+        objective.accumulate(model, batch, &mut accumulator)?;
     }
     accumulator.count_tokens(data.tokens);
     let parts = accumulator.take_parts();

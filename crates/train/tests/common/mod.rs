@@ -157,7 +157,7 @@ impl Batch {
         }
     }
 
-    fn loss(&self, y: Tensor<2>) -> TokenLoss {
+    pub fn loss(&self, y: Tensor<2>) -> TokenLoss {
         let rows = self.x.dims()[0];
         TokenLoss::new((y - self.y.clone()).square().sum(), rows)
     }
