@@ -142,7 +142,14 @@ fn variants(d_input: usize, d_output: usize) -> Vec<Variant> {
             factors,
             |factors, x| {
                 let (a, b) = (factors.a.val(), factors.b.val());
-                lora_linear(x, factors.weight.val(), a, b, ALPHA / RANK as f64)
+                lora_linear(
+                    x,
+                    None,
+                    factors.weight.val(),
+                    None,
+                    [a, b],
+                    ALPHA / RANK as f64,
+                )
             },
         ),
         Variant::new(

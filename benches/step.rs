@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anneal_examples::device::Compute;
 use anneal_examples::{
-    ExampleError, finish, keep_freed_memory, open_model, peak_memory_bytes, print,
+    ExampleError, finish, keep_freed_memory, on_pool, open_model, peak_memory_bytes, print,
 };
 use anneal_kernels::{MatmulPrecision, set_float32_matmul_precision};
 use anneal_llama::{LlamaConfig, LlamaForCausalLM, LoadOptions, Precision, RandomWeights};
@@ -96,7 +96,8 @@ struct Output {
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    finish(run(&Flags::parse()))
+    let flags = Flags::parse();
+    finish(on_pool(|| run(&flags)))
 }
 
 fn run(flags: &Flags) -> Result<(), ExampleError> {

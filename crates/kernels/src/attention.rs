@@ -1,8 +1,10 @@
 //! Grouped-query attention.
 
+use burn::backend::Dispatch;
 use burn::tensor::{Tensor, assert_shape};
 
-use crate::{FirstKeys, reference};
+use crate::accepts::accepts;
+use crate::{FirstKeys, Kernel, kernels::Kernels, reference};
 
 /// Which keys a query sees: a range that ends at its own.
 #[derive(Debug, Clone)]
@@ -70,15 +72,12 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask)
             "the mask is of other rows and queries"
         );
     }
-    #[cfg(feature = "flex")]
-    if crate::flex::widens(&q) {
-        use crate::flex::FlexKernels;
-        use burn::{backend::Dispatch, tensor::DType};
-        let dtype = q.dtype();
-        let [q, k, v] = [q, k, v].map(|t| t.cast(DType::F32).into_dispatch());
+    if let Some(dtype) = accepts(Kernel::Attention, &q) {
+        let narrow = q.dtype();
+        let [q, k, v] = [q, k, v].map(|t| t.cast(dtype).into_dispatch());
         let first = mask.first_keys().cloned();
-        let output = <Dispatch as FlexKernels>::causal_attention(q, k, v, first);
-        return Tensor::<4>::from_dispatch(output).cast(dtype);
+        let output = <Dispatch as Kernels>::causal_attention(q, k, v, first);
+        return Tensor::<4>::from_dispatch(output).cast(narrow);
     }
     reference::attention(q, k, v, mask)
 }

@@ -14,25 +14,36 @@
 //! at the end; a twin rounds after each product.
 //!
 //! This is the one library of Anneal that may name a backend, since a custom
-//! operation must be written per backend (feature `flex`: burn's CPU backend).
+//! operation must be written per backend (feature `flex`: burn's CPU backend;
+//! `cuda` and `wgpu`: kernels in CubeCL for GPUs, in one source for both).
+//! [`set_kernels`] and [`with_kernels`] turn each kernel off, so that its twin
+//! runs in its place.
 
+mod accepts;
 mod attention;
 mod cross_entropy;
+#[cfg(feature = "cube")]
+mod cube;
 mod first_keys;
 #[cfg(feature = "flex")]
 mod flex;
+mod kernels;
 mod linear;
 mod linear_cross_entropy;
 mod logits;
 mod lora_linear;
 mod precision;
+mod products;
+mod recorded;
 mod rms_norm;
 mod rotary;
 mod swiglu;
+mod switch;
 mod widened;
 
 pub mod reference;
 
+pub use accepts::has_kernel;
 pub use attention::{AttentionMask, attention};
 pub use cross_entropy::cross_entropy_rows;
 pub use first_keys::FirstKeys;
@@ -43,6 +54,7 @@ pub use lora_linear::lora_linear;
 pub use precision::{
     MatmulPrecision, UnknownPrecision, float32_matmul_precision, set_float32_matmul_precision,
 };
-pub use rms_norm::rms_norm;
-pub use rotary::rotary;
+pub use rms_norm::{add_rms_norm, rms_norm};
+pub use rotary::{rotary, rotary_pair};
 pub use swiglu::swiglu;
+pub use switch::{Kernel, KernelSet, UnknownKernel, active_kernels, set_kernels, with_kernels};

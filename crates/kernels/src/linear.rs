@@ -1,10 +1,10 @@
 //! A linear layer whose weight is frozen.
 
-use burn::tensor::Tensor;
-#[cfg(feature = "flex")]
-use burn::tensor::assert_shape;
+use burn::backend::Dispatch;
+use burn::tensor::{Tensor, assert_shape};
 
-use crate::reference;
+use crate::accepts::accepts;
+use crate::{Kernel, kernels::Kernels, reference};
 
 /// `y = x·W + b` over the last axis.
 ///
@@ -38,17 +38,17 @@ pub fn linear<const D: usize>(
     weight: Tensor<2>,
     bias: Option<Tensor<1>>,
 ) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if crate::flex::supported(&x) && crate::flex::supported(&weight) && !weight.is_tracked() {
-        use crate::flex::FlexKernels;
-        use burn::backend::Dispatch;
+    if accepts(Kernel::Linear, &x) == Some(x.dtype())
+        && weight.dtype() == x.dtype()
+        && !weight.is_tracked()
+    {
         let [d_input, d_output] = weight.dims();
         assert_shape!(x, [.., d_input]);
         let mut dims = x.dims();
         let rows = dims[..D - 1].iter().product();
         dims[D - 1] = d_output;
         let x = x.reshape([rows, d_input]).into_dispatch();
-        let y = <Dispatch as FlexKernels>::frozen_linear(x, weight.into_dispatch());
+        let y = <Dispatch as Kernels>::frozen_linear(x, weight.into_dispatch());
         let y = Tensor::<2>::from_dispatch(y);
         let y = match bias {
             Some(bias) => y + bias.unsqueeze(),

@@ -11,7 +11,7 @@
 use burn::tensor::{DType, Int, Tensor, assert_shape};
 
 use crate::cross_entropy::assert_share;
-use crate::{reference, widened};
+use crate::{Kernel, active_kernels, reference, widened};
 
 /// Logits held at a time: 2²³ of them are 32 MiB in f32.
 const CHUNK_LOGITS: usize = 1 << 23;
@@ -103,6 +103,9 @@ pub fn linear_cross_entropy_rows(
     if n == 0 {
         return no_rows(hidden, weight, targets);
     }
+    if !active_kernels().contains(Kernel::LinearCrossEntropy) {
+        return reference::linear_cross_entropy_rows(hidden, weight, targets, label_smoothing);
+    }
     let rows = (CHUNK_LOGITS / vocabulary.max(1)).max(1);
     match weight.is_tracked() {
         true => trained(hidden, weight, targets, label_smoothing, rows),
@@ -128,18 +131,26 @@ fn trained(
     rows: usize,
 ) -> Tensor<1> {
     #[cfg(feature = "flex")]
-    if crate::flex::widens(&hidden) && crate::flex::widens(&weight) {
-        use crate::flex::{FlexKernels, HeadTargets};
+    if is_on_cpu(&hidden) && is_on_cpu(&weight) {
+        use crate::flex::{HeadKernels, HeadTargets};
         use burn::backend::Dispatch;
         let [vocabulary, _] = weight.dims();
         let targets = HeadTargets::new(&targets, vocabulary, smoothing as f32, rows);
         let (hidden, weight) = (hidden.cast(DType::F32), weight.cast(DType::F32));
         let (hidden, weight) = (hidden.into_dispatch(), weight.into_dispatch());
-        let losses = <Dispatch as FlexKernels>::head_losses(hidden, weight, targets);
+        let losses = <Dispatch as HeadKernels>::head_losses(hidden, weight, targets);
         return Tensor::from_dispatch(losses);
     }
     let _ = rows;
     reference::linear_cross_entropy_rows(hidden, weight, targets, smoothing)
+}
+
+/// Whether the CPU's kernels of a head take this, once it is widened.
+#[cfg(feature = "flex")]
+fn is_on_cpu(x: &Tensor<2>) -> bool {
+    let device = x.device().without_autodiff();
+    matches!(device.as_dispatch(), burn::backend::DispatchDevice::Flex(_))
+        && crate::has_kernel(Kernel::LinearCrossEntropy, x)
 }
 
 /// A frozen head, `rows` at a time.
@@ -153,7 +164,7 @@ fn chunked(
     let [n, _] = hidden.dims();
     let tracked = hidden.is_tracked();
     #[cfg(feature = "flex")]
-    if crate::flex::widens(&hidden) && crate::flex::supported(&weight) {
+    if is_on_cpu(&hidden) && weight.dtype() == DType::F32 {
         use crate::flex::{FrozenHeadKernels, HeadTargets};
         use burn::backend::Dispatch;
         let [vocabulary, _] = weight.dims();

@@ -1,8 +1,10 @@
 //! The gated activation of a Llama's feed-forward layer.
 
+use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
-use crate::reference;
+use crate::accepts::accepts;
+use crate::{Kernel, kernels::Kernels, reference};
 
 /// `silu(gate) · up`, with `silu(z) = z · σ(z)`.
 ///
@@ -24,15 +26,12 @@ use crate::reference;
 /// ```
 pub fn swiglu<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
     assert_eq!(gate.dims(), up.dims(), "gate and up differ in shape");
-    #[cfg(feature = "flex")]
-    if crate::flex::widens(&gate) {
-        use crate::flex::FlexKernels;
-        use burn::{backend::Dispatch, tensor::DType};
-        let dtype = gate.dtype();
-        let (gate, up) = (gate.cast(DType::F32), up.cast(DType::F32));
+    if let Some(dtype) = accepts(Kernel::Swiglu, &gate) {
+        let narrow = gate.dtype();
+        let (gate, up) = (gate.cast(dtype), up.cast(dtype));
         let (gate, up) = (gate.into_dispatch(), up.into_dispatch());
-        let y = <Dispatch as FlexKernels>::swiglu(gate, up);
-        return Tensor::<D>::from_dispatch(y).cast(dtype);
+        let y = <Dispatch as Kernels>::swiglu(gate, up);
+        return Tensor::<D>::from_dispatch(y).cast(narrow);
     }
     reference::swiglu(gate, up)
 }

@@ -1,7 +1,10 @@
-//! Every kernel against its plain twin, forward and backward, on the CPU.
+//! Every kernel against its plain twin, forward and backward.
 //!
+//! The kernel runs on the device under test, the twin on the CPU.
 //! `cargo test --workspace` turns the Flex kernels on (feature `flex`, through
-//! the examples); without it both sides are the twin.
+//! the examples); without it both sides are the twin. With `cuda` or `wgpu` and
+//! `ANNEAL_TEST_DEVICE` the kernels are the GPU's, and
+//! `tests/switch.rs` sees to it that they run.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,7 +12,8 @@
 )]
 
 use anneal_kernels::{
-    AttentionMask, FirstKeys, attention, linear, lora_linear, reference, rms_norm, rotary, swiglu,
+    AttentionMask, FirstKeys, add_rms_norm, attention, linear, lora_linear, reference, rms_norm,
+    rotary, rotary_pair, swiglu,
 };
 use anneal_testkit::{assert_close, device, random};
 use burn::tensor::{Device, Tensor};
@@ -21,24 +25,35 @@ fn autodiff() -> Device {
     device().autodiff()
 }
 
+/// Where the twin runs.
+fn cpu() -> Device {
+    Device::flex()
+}
+
+/// The same values on the device of `other`.
+fn beside<const D: usize, const E: usize>(other: &Tensor<E>, values: &Tensor<D>) -> Tensor<D> {
+    Tensor::from_data(values.to_data(), &other.device())
+}
+
 /// Outputs and the gradients of all inputs, for a random output gradient.
+/// Constants have to follow the inputs' device ([`beside`]).
 fn assert_agree<const N: usize>(
     inputs: [Tensor<4>; N],
     kernel: impl Fn([Tensor<4>; N]) -> Tensor<4>,
     twin: impl Fn([Tensor<4>; N]) -> Tensor<4>,
 ) {
-    let run = |function: &dyn Fn([Tensor<4>; N]) -> Tensor<4>| {
-        let leaves = inputs.clone().map(|input| input.detach().require_grad());
+    let run = |function: &dyn Fn([Tensor<4>; N]) -> Tensor<4>, device: &Device| {
+        let leaf = |input: &Tensor<4>| Tensor::<4>::from_data(input.to_data(), device);
+        let leaves = inputs.each_ref().map(|input| leaf(input).require_grad());
         let output = function(leaves.clone());
-        let weights = random::<4>(output.dims(), 1.0, 99, &autodiff());
+        let weights = random::<4>(output.dims(), 1.0, 99, device);
         let gradients = (output.clone() * weights).sum().backward();
-        (
-            output.inner(),
-            leaves.map(|leaf| leaf.grad(&gradients).unwrap()),
-        )
+        let gradients = leaves.map(|leaf| leaf.grad(&gradients).unwrap());
+        let on_cpu = |t: Tensor<4>| Tensor::<4>::from_data(t.to_data(), &cpu());
+        (on_cpu(output.inner()), gradients.map(on_cpu))
     };
-    let (output, gradients) = run(&kernel);
-    let (expected, expected_gradients) = run(&twin);
+    let (output, gradients) = run(&kernel, &autodiff());
+    let (expected, expected_gradients) = run(&twin, &cpu().autodiff());
     assert_close(output, expected.clone(), TOLERANCE);
     for (gradient, expected) in gradients.into_iter().zip(expected_gradients) {
         assert_close(gradient, expected, TOLERANCE);
@@ -46,7 +61,7 @@ fn assert_agree<const N: usize>(
     // The path without gradients computes the same.
     let plain = kernel(inputs.map(|input| input.inner()));
     assert!(!plain.is_tracked());
-    assert_close(plain, expected, TOLERANCE);
+    assert_close(beside(&expected, &plain), expected, TOLERANCE);
 }
 
 #[test]
@@ -60,9 +75,45 @@ fn rms_norm_agrees() {
         let x = random::<4>(shape, 3.0, 6, &autodiff());
         assert_agree(
             [x],
-            |[x]| rms_norm(x, weight.clone(), epsilon),
-            |[x]| reference::rms_norm(x, weight.clone(), epsilon),
+            |[x]| rms_norm(x.clone(), beside(&x, &weight), epsilon),
+            |[x]| reference::rms_norm(x.clone(), beside(&x, &weight), epsilon),
         );
+    }
+}
+
+#[test]
+fn the_sum_and_its_norm_agree_and_so_do_their_gradients_together() {
+    // More rows than units in a cube, fewer values than one, a tail; and a
+    // residual that is a view.
+    for (shape, epsilon) in [
+        ([2, 3, 70, 33], 1e-5),
+        ([1, 1, 1, 7], 1e-6),
+        ([1, 2, 5, 576], 0.1),
+    ] {
+        let weight = random::<1>([shape[3]], 2.0, 5, &autodiff());
+        let [a, b, c, d] = shape;
+        let x = random::<4>(shape, 3.0, 6, &autodiff());
+        let residual = random::<4>([a, c, b, d], 3.0, 7, &autodiff());
+        for parts in [[1.0, 0.0], [0.0, 1.0], [0.3, -2.0]] {
+            // One result, the other, and both.
+            let joined = |(sum, normed): (Tensor<4>, Tensor<4>)| sum * parts[0] + normed * parts[1];
+            assert_agree(
+                [x.clone(), residual.clone()],
+                |[x, r]| {
+                    let weight = beside(&x, &weight);
+                    joined(add_rms_norm(x, r.swap_dims(1, 2), weight, epsilon))
+                },
+                |[x, r]| {
+                    let weight = beside(&x, &weight);
+                    joined(reference::add_rms_norm(
+                        x,
+                        r.swap_dims(1, 2),
+                        weight,
+                        epsilon,
+                    ))
+                },
+            );
+        }
     }
 }
 
@@ -102,8 +153,48 @@ fn rotary_agrees_for_shared_and_for_own_positions_and_through_views() {
         let x = random::<4>([batch, length, heads, width], 1.0, 10, &autodiff());
         assert_agree(
             [x.clone()],
-            |[x]| rotary(x.swap_dims(1, 2), cos.clone(), sin.clone()),
-            |[x]| reference::rotary(x.swap_dims(1, 2), cos.clone(), sin.clone()),
+            |[x]| {
+                rotary(
+                    x.clone().swap_dims(1, 2),
+                    beside(&x, &cos),
+                    beside(&x, &sin),
+                )
+            },
+            |[x]| {
+                reference::rotary(
+                    x.clone().swap_dims(1, 2),
+                    beside(&x, &cos),
+                    beside(&x, &sin),
+                )
+            },
+        );
+    }
+}
+
+#[test]
+fn queries_and_keys_turn_together_as_they_do_alone() {
+    let (batch, heads, kv_heads, length, width) = (3, 6, 2, 5, 10);
+    for tables in [1, batch] {
+        let angles = random::<3>([tables, length, width / 2], 3.0, 9, &autodiff());
+        let (cos, sin) = (angles.clone().cos(), angles.sin());
+        let q = random::<4>([batch, length, heads, width], 1.0, 10, &autodiff());
+        let k = random::<4>([batch, length, kv_heads, width], 1.0, 11, &autodiff());
+        let views = |[q, k]: [Tensor<4>; 2]| {
+            let tables = (beside(&q, &cos), beside(&q, &sin));
+            ([q, k].map(|x| x.swap_dims(1, 2)), tables)
+        };
+        assert_agree(
+            [q, k],
+            |inputs| {
+                let ([q, k], (cos, sin)) = views(inputs);
+                let (q, k) = rotary_pair(q, k, cos, sin);
+                Tensor::cat(vec![q, k], 1)
+            },
+            |inputs| {
+                let ([q, k], (cos, sin)) = views(inputs);
+                let turn = |x| reference::rotary(x, cos.clone(), sin.clone());
+                Tensor::cat(vec![turn(q), turn(k)], 1)
+            },
         );
     }
 }
@@ -231,14 +322,11 @@ fn linear_agrees_for_one_few_and_many_rows() {
         // Rows of a larger matrix: not one behind the other.
         let part = random::<2>([to, from + 5], 0.3, 31, &autodiff()).narrow(1, 2, from);
         for weight in [stored.transpose(), plain, part.transpose()] {
-            let bias = |x: &Tensor<4>| match x.is_autodiff() {
-                true => bias.clone(),
-                false => bias.clone().inner(),
-            };
+            let bias = |x: &Tensor<4>| Some(beside(x, &bias));
             assert_agree(
                 [x.clone()],
-                |[x]| linear(x.clone(), on(&x, &weight), Some(bias(&x))),
-                |[x]| reference::linear(x.clone(), on(&x, &weight), Some(bias(&x))),
+                |[x]| linear(x.clone(), as_it_lies(&x, &weight), bias(&x)),
+                |[x]| reference::linear(x.clone(), beside(&x, &weight), bias(&x)),
             );
         }
     }
@@ -260,15 +348,53 @@ fn lora_linear_agrees_for_transposed_weights_and_any_rank() {
         let flat = |t: Tensor<4>| t.squeeze_dims::<2>(&[0, 1]);
         // The scale is neither 1 nor a power of two.
         assert_agree(
-            [x, a, b],
-            |[x, a, b]| lora_linear(x, on(&a, &weight), flat(a.clone()), flat(b), 1.7),
-            |[x, a, b]| reference::lora_linear(x, on(&a, &weight), flat(a.clone()), flat(b), 1.7),
+            [x.clone(), a.clone(), b.clone()],
+            |[x, a, b]| {
+                let weight = as_it_lies(&x, &weight);
+                lora_linear(x, None, weight, None, [a, b].map(flat), 1.7)
+            },
+            |[x, a, b]| {
+                let weight = beside(&x, &weight);
+                reference::lora_linear(x, None, weight, None, [a, b].map(flat), 1.7)
+            },
         );
+        // With dropout, a bias that is trained, and both.
+        let dropped = random::<4>([1, 2, rows, from], 1.0, 21, &autodiff());
+        let bias = random::<4>([1, 1, 1, to], 1.0, 22, &autodiff());
+        for dropout in [false, true] {
+            let taken = |x: &Tensor<4>, dropped: Tensor<4>| match dropout {
+                true => (x.clone(), Some(dropped)),
+                // Both have a part in the result and so a gradient.
+                false => (x.clone() + dropped, None),
+            };
+            assert_agree(
+                [
+                    x.clone(),
+                    dropped.clone(),
+                    a.clone(),
+                    b.clone(),
+                    bias.clone(),
+                ],
+                |[x, dropped, a, b, bias]| {
+                    let weight = as_it_lies(&x, &weight);
+                    let (x, dropped) = taken(&x, dropped);
+                    let bias = Some(bias.squeeze_dims::<1>(&[0, 1, 2]));
+                    lora_linear(x, dropped, weight, bias, [a, b].map(flat), 1.7)
+                },
+                |[x, dropped, a, b, bias]| {
+                    let weight = beside(&x, &weight);
+                    let (x, dropped) = taken(&x, dropped);
+                    let bias = Some(bias.squeeze_dims::<1>(&[0, 1, 2]));
+                    reference::lora_linear(x, dropped, weight, bias, [a, b].map(flat), 1.7)
+                },
+            );
+        }
     }
 }
 
-/// A constant beside inputs with or without gradients.
-fn on(beside: &Tensor<4>, constant: &Tensor<2>) -> Tensor<2> {
+/// A constant of the same device with its strides, beside inputs with or
+/// without gradients.
+fn as_it_lies(beside: &Tensor<4>, constant: &Tensor<2>) -> Tensor<2> {
     match beside.is_autodiff() {
         true => constant.clone(),
         false => constant.clone().inner(),

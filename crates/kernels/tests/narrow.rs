@@ -1,8 +1,9 @@
-//! bf16 tensors: every operation against its f32 twin on the same values.
+//! Narrow tensors, bf16 or else f16: every operation against its f32 twin on the
+//! same values. A device that has neither has nothing to show here.
 //!
 //! On the CPU an operation widens its inputs, so that its result and gradients
-//! are those of f32, rounded once: 2⁻⁸ of a value at most. The plain twins compute as
-//! other devices do and round in between.
+//! are those of f32, rounded once: 2⁻⁸ of a value at most in bf16. A GPU's kernels compute
+//! in f32 too. The plain twins round in between.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,21 +11,28 @@
 )]
 
 use anneal_kernels::{
-    AttentionMask, FirstKeys, attention, linear_cross_entropy, reference, rms_norm, rotary, swiglu,
+    AttentionMask, FirstKeys, add_rms_norm, attention, linear_cross_entropy, lora_linear,
+    reference, rms_norm, rotary, swiglu,
 };
 use anneal_testkit::{assert_close, device, random};
 use burn::tensor::{DType, Device, Int, Tensor};
 
-/// Half a unit in the last of bf16's eight bits, of a value of 1.
-const ROUNDING: f64 = 1.0 / 256.0;
+/// The type under test, and half a unit in its last bit, of a value of 1.
+fn narrow_type() -> (DType, f64) {
+    let types = [(DType::BF16, 1.0 / 256.0), (DType::F16, 1.0 / 2048.0)];
+    let mut types = types.into_iter();
+    let offered = types.find(|(dtype, _)| device().supports_dtype(*dtype));
+    // Without either, f32 against itself: sums in another order.
+    offered.unwrap_or((DType::F32, 2e-6))
+}
 
 fn autodiff() -> Device {
     device().autodiff()
 }
 
-/// Random values that bf16 holds exactly.
+/// Random values that the type holds exactly.
 fn narrow<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
-    random::<D>(shape, 1.0, seed, &autodiff()).cast(DType::BF16)
+    random::<D>(shape, 1.0, seed, &autodiff()).cast(narrow_type().0)
 }
 
 /// Compares outputs and gradients with those of `exact` in f32; `roundings`
@@ -46,12 +54,13 @@ fn assert_rounded<const N: usize>(
         let gradients = leaves.map(|leaf| leaf.grad(&gradients).unwrap());
         (output.inner(), gradients)
     };
-    let (output, gradients) = run(&operation, DType::BF16);
+    let (dtype, rounding) = narrow_type();
+    let (output, gradients) = run(&operation, dtype);
     let (expected, expected_gradients) = run(&exact, DType::F32);
-    assert_close(output.cast(DType::F32), expected, roundings * ROUNDING);
+    assert_close(output.cast(DType::F32), expected, roundings * rounding);
     for (gradient, expected) in gradients.into_iter().zip(expected_gradients) {
-        assert_eq!(gradient.dtype(), DType::BF16);
-        assert_close(gradient.cast(DType::F32), expected, roundings * ROUNDING);
+        assert_eq!(gradient.dtype(), dtype);
+        assert_close(gradient.cast(DType::F32), expected, roundings * rounding);
     }
 }
 
@@ -70,6 +79,56 @@ fn rms_norm_rounds_once_and_its_twin_twice() {
     // The norm and the product; backwards one more for the sum of both ways.
     let twin = |[x]: [Tensor<4>; 1]| reference::rms_norm(x, weight.clone(), 1e-5);
     assert_rounded([x], 3.0, twin, exact);
+}
+
+#[test]
+fn the_sum_is_rounded_once_and_its_norm_is_that_of_the_rounded_sum() {
+    let inputs = [narrow([2, 3, 5, 33], 12), narrow([2, 3, 5, 33], 13)];
+    let weight = narrow([33], 14);
+    let wide = weight.clone().cast(DType::F32);
+    for [of_sum, of_norm] in [[1.0, 0.0], [0.0, 1.0]] {
+        let joined = |(sum, normed): (Tensor<4>, Tensor<4>)| sum * of_sum + normed * of_norm;
+        // The sum, a multiple of the sum where it is normed, and the result.
+        assert_rounded(
+            inputs.clone(),
+            3.0,
+            |[x, r]| joined(add_rms_norm(x, r, weight.clone(), 1e-5)),
+            |[x, r]| joined(reference::add_rms_norm(x, r, wide.clone(), 1e-5)),
+        );
+    }
+}
+
+#[test]
+fn a_narrow_layer_has_its_branch_in_the_type_of_its_factors() {
+    let (x, weight) = (narrow::<2>([9, 24], 15), narrow::<2>([24, 17], 16));
+    let factors = [
+        random::<2>([24, 3], 0.5, 17, &autodiff()),
+        random::<2>([3, 17], 0.5, 18, &autodiff()),
+    ];
+    let weights = random::<2>([9, 17], 1.0, 19, &autodiff());
+    let run = |dtype: DType| {
+        let x = x.clone().cast(dtype).detach().require_grad();
+        let factors = factors.clone().map(|t| t.detach().require_grad());
+        let weight = weight.clone().cast(dtype);
+        let y = lora_linear(x.clone(), None, weight, None, factors.clone(), 0.7);
+        assert_eq!(y.dtype(), dtype);
+        let gradients = (y.clone().cast(DType::F32) * weights.clone())
+            .sum()
+            .backward();
+        let dx = x.grad(&gradients).unwrap();
+        assert_eq!(dx.dtype(), dtype);
+        let of_factors = factors.map(|t| t.grad(&gradients).unwrap());
+        assert!(of_factors.iter().all(|g| g.dtype() == DType::F32));
+        let wide = |t: Tensor<2>| t.cast(DType::F32);
+        let [da, db] = of_factors;
+        [wide(y.inner()), wide(dx), da, db]
+    };
+    let (dtype, rounding) = narrow_type();
+    let found = run(dtype).into_iter().zip(run(DType::F32));
+    // Product and sum are rounded, and backwards the output's gradient before.
+    for (found, expected) in found {
+        assert_close(found, expected, 4.0 * rounding);
+    }
 }
 
 #[test]
@@ -127,10 +186,11 @@ fn the_loss_of_a_narrow_head_is_exact() {
         let gradient = hidden.grad(&loss.clone().backward()).unwrap();
         (loss.inner(), gradient)
     };
-    let (loss, gradient) = run(DType::BF16);
+    let (dtype, rounding) = narrow_type();
+    let (loss, gradient) = run(dtype);
     let (expected, expected_gradient) = run(DType::F32);
     assert_close(loss, expected, 1e-6);
-    assert_eq!(gradient.dtype(), DType::BF16);
+    assert_eq!(gradient.dtype(), dtype);
     let gradient = gradient.cast(DType::F32);
-    assert_close(gradient, expected_gradient, 1.01 * ROUNDING);
+    assert_close(gradient, expected_gradient, 1.01 * rounding);
 }

@@ -187,6 +187,17 @@ impl LoraFactors {
         self.product(x, self.scale / keep)
     }
 
+    /// What the low-rank branch takes in place of `x`, if dropout acts on it
+    /// now, and the scale of the branch, which holds dropout's `1 / keep`.
+    ///
+    /// Each call draws another mask.
+    pub fn branch<const D: usize>(&self, x: &Tensor<D>) -> (Option<Tensor<D>>, f64) {
+        match mask(&self.dropout, x) {
+            Some((mask, keep)) => (Some(x.clone() * mask), self.scale / keep),
+            None => (None, self.scale),
+        }
+    }
+
     fn product(&self, x: Tensor<2>, scale: f64) -> Tensor<2> {
         let hidden = module::linear(x, self.a.val(), None).mul_scalar(scale);
         module::linear(hidden, self.b.val(), None)
@@ -215,11 +226,16 @@ impl LoraFactors {
 /// The input without what dropout takes, not yet scaled, and the share `keep`
 /// that it must be divided by.
 pub(crate) fn dropped(dropout: &Dropout, x: Tensor<2>) -> (Tensor<2>, f64) {
-    if is_dropping(dropout) && x.is_autodiff() {
-        let keep = 1.0 - dropout.prob;
-        let mask = x.random_like(Distribution::Bernoulli(keep));
-        (x * mask, keep)
-    } else {
-        (x, 1.0)
+    match mask(dropout, &x) {
+        Some((mask, keep)) => (x * mask, keep),
+        None => (x, 1.0),
     }
+}
+
+/// Ones where `x` is kept, and the share of them; nothing where all of it is.
+fn mask<const D: usize>(dropout: &Dropout, x: &Tensor<D>) -> Option<(Tensor<D>, f64)> {
+    (is_dropping(dropout) && x.is_autodiff()).then(|| {
+        let keep = 1.0 - dropout.prob;
+        (x.random_like(Distribution::Bernoulli(keep)), keep)
+    })
 }

@@ -172,7 +172,6 @@ fn the_computation_is_exact_and_in_memory_s_measure_unless_told_otherwise() {
     let json = serde_json::to_value(&settings).unwrap();
     assert_eq!(json["gradient_checkpointing"], "off");
     assert_eq!(json["matmul_precision"], "medium");
-    settings.compute.apply();
 
     assert_eq!(
         refused(&["--gradient-checkpointing", "yes"]),

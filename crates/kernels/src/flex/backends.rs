@@ -1,15 +1,12 @@
-//! The kernels on Flex, and recorded by autodiff.
+//! The kernels on Flex.
 
-use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
-use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::{Flex, tensor::FloatTensor};
 
-use crate::FirstKeys;
+use crate::{FirstKeys, kernels::Kernels};
 
-use super::{
-    FlexKernels, HeadTargets, attention, head, linear, lora_linear, rms_norm, rotary, swiglu,
-};
+use super::{attention, linear, lora_linear, rms_norm, rotary, swiglu};
 
-impl FlexKernels for Flex {
+impl Kernels for Flex {
     fn rms_norm(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -27,6 +24,15 @@ impl FlexKernels for Flex {
         rms_norm::backward(x, weight, grad, epsilon)
     }
 
+    fn add_rms_norm(
+        x: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        rms_norm::add_forward(x, residual, weight, epsilon)
+    }
+
     fn rotary(
         x: FloatTensor<Self>,
         cos: FloatTensor<Self>,
@@ -34,6 +40,17 @@ impl FlexKernels for Flex {
         inverse: bool,
     ) -> FloatTensor<Self> {
         rotary::forward(x, cos, sin, inverse)
+    }
+
+    fn rotary_pair(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        // Two passes: a thread has more to gain from long tasks than from few.
+        let turned = rotary::forward(q, cos.clone(), sin.clone(), false);
+        (turned, rotary::forward(k, cos, sin, false))
     }
 
     fn swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -61,12 +78,13 @@ impl FlexKernels for Flex {
 
     fn lora_linear(
         x: FloatTensor<Self>,
+        branch: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         a: FloatTensor<Self>,
         b: FloatTensor<Self>,
         scale: f64,
     ) -> FloatTensor<Self> {
-        lora_linear::forward(x, weight, a, b, scale)
+        lora_linear::forward(x, branch, weight, a, b, scale)
     }
 
     fn lora_linear_backward(
@@ -80,30 +98,14 @@ impl FlexKernels for Flex {
         lora_linear::backward(x, weight, a, b, grad, scale)
     }
 
-    fn head_losses(
-        hidden: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        targets: HeadTargets,
-    ) -> FloatTensor<Self> {
-        head::forward(hidden, weight, &targets).0
-    }
-
-    fn head_losses_forward(
-        hidden: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        targets: HeadTargets,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        head::forward(hidden, weight, &targets)
-    }
-
-    fn head_losses_backward(
-        hidden: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        log_sum_exp: FloatTensor<Self>,
+    fn lora_branch_backward(
+        branch: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
         grad: FloatTensor<Self>,
-        targets: HeadTargets,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        head::backward(hidden, weight, log_sum_exp, grad, &targets)
+        scale: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        lora_linear::branch_backward(branch, a, b, grad, scale)
     }
 
     fn causal_attention(
@@ -134,133 +136,5 @@ impl FlexKernels for Flex {
         first: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         attention::backward(q, k, v, output, log_sum_exp, grad, first)
-    }
-}
-
-/// Why a backward operation can't be recorded.
-const FIRST_ORDER: &str = "a gradient of this kernel has no gradient of its own";
-
-impl<B: FlexKernels, C: CheckpointStrategy> FlexKernels for Autodiff<B, C> {
-    fn rms_norm(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        epsilon: f64,
-    ) -> FloatTensor<Self> {
-        rms_norm::record::<B, C>(x, weight, epsilon)
-    }
-
-    fn rms_norm_backward(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: f64,
-    ) -> FloatTensor<Self> {
-        unreachable!("{FIRST_ORDER}")
-    }
-
-    fn rotary(
-        x: FloatTensor<Self>,
-        cos: FloatTensor<Self>,
-        sin: FloatTensor<Self>,
-        inverse: bool,
-    ) -> FloatTensor<Self> {
-        rotary::record::<B, C>(x, cos, sin, inverse)
-    }
-
-    fn swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self> {
-        swiglu::record::<B, C>(gate, up)
-    }
-
-    fn swiglu_backward(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        unreachable!("{FIRST_ORDER}")
-    }
-
-    fn frozen_linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        linear::record::<B, C>(x, weight)
-    }
-
-    fn frozen_linear_backward(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
-        unreachable!("{FIRST_ORDER}")
-    }
-
-    fn lora_linear(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        a: FloatTensor<Self>,
-        b: FloatTensor<Self>,
-        scale: f64,
-    ) -> FloatTensor<Self> {
-        lora_linear::record::<B, C>(x, weight, a, b, scale)
-    }
-
-    fn lora_linear_backward(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: f64,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        unreachable!("{FIRST_ORDER}")
-    }
-
-    fn head_losses(
-        hidden: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        targets: HeadTargets,
-    ) -> FloatTensor<Self> {
-        head::record::<B, C>(hidden, weight, targets)
-    }
-
-    fn head_losses_forward(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: HeadTargets,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        unreachable!("the log-sum-exp has no gradient; `head_losses` records the losses")
-    }
-
-    fn head_losses_backward(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: HeadTargets,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        unreachable!("{FIRST_ORDER}")
-    }
-
-    fn causal_attention(
-        q: FloatTensor<Self>,
-        k: FloatTensor<Self>,
-        v: FloatTensor<Self>,
-        first: Option<FirstKeys>,
-    ) -> FloatTensor<Self> {
-        attention::record::<B, C>(q, k, v, first)
-    }
-
-    fn causal_attention_forward(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: Option<FirstKeys>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        unreachable!("the log-sum-exp has no gradient; `causal_attention` records the output")
-    }
-
-    fn causal_attention_backward(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: Option<FirstKeys>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        unreachable!("{FIRST_ORDER}")
     }
 }

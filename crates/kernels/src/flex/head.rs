@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use burn::backend::{Autodiff, Flex, tensor::FloatTensor};
+use burn::backend::{Autodiff, Backend, Flex, backend_extension, tensor::FloatTensor};
 use burn::tensor::{Int, Shape, Tensor};
 use burn_autodiff::NodeId;
 use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -16,12 +16,95 @@ use burn_autodiff::ops::{Backward, Ops, OpsKind};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::FlexKernels;
 use super::exp::exp;
 use super::gemm::{Matrix, parallel_product};
-use super::gradients::register;
 use super::rank2::{Rank2, matrix};
 use super::rows::{Contiguous, tensor};
+use crate::recorded::{FIRST_ORDER, register};
+
+/// The head of a trained weight. Other devices take the plain twin.
+#[backend_extension(Flex, Autodiff)]
+pub trait HeadKernels: Backend {
+    /// See [`linear_cross_entropy_rows`](crate::linear_cross_entropy_rows), for
+    /// a weight that is trained.
+    fn head_losses(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> FloatTensor<Self>;
+
+    /// The losses, and each row's log-sum-exp.
+    fn head_losses_forward(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The gradients of `hidden` and `weight`.
+    fn head_losses_backward(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        log_sum_exp: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+impl HeadKernels for Flex {
+    fn head_losses(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> FloatTensor<Self> {
+        forward(hidden, weight, &targets).0
+    }
+
+    fn head_losses_forward(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        forward(hidden, weight, &targets)
+    }
+
+    fn head_losses_backward(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        log_sum_exp: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        backward(hidden, weight, log_sum_exp, grad, &targets)
+    }
+}
+
+impl<B: HeadKernels, C: CheckpointStrategy> HeadKernels for Autodiff<B, C> {
+    fn head_losses(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> FloatTensor<Self> {
+        record::<B, C>(hidden, weight, targets)
+    }
+
+    fn head_losses_forward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("the log-sum-exp has no gradient; `head_losses` records the losses")
+    }
+
+    fn head_losses_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("{FIRST_ORDER}")
+    }
+}
 
 /// What the rows are judged by.
 #[derive(Clone, Debug)]
@@ -202,7 +285,7 @@ fn row_gradient(logits: &mut [f32], target: usize, smoothing: f32, log_sum_exp: 
 #[derive(Debug)]
 struct Head;
 
-impl<B: FlexKernels> Backward<B, 2> for Head {
+impl<B: HeadKernels> Backward<B, 2> for Head {
     type State = ([NodeId; 2], FloatTensor<B>, HeadTargets);
 
     fn backward(
@@ -222,7 +305,7 @@ impl<B: FlexKernels> Backward<B, 2> for Head {
 }
 
 /// Records the operation.
-pub(super) fn record<B: FlexKernels, C: CheckpointStrategy>(
+pub(super) fn record<B: HeadKernels, C: CheckpointStrategy>(
     hidden: FloatTensor<Autodiff<B, C>>,
     weight: FloatTensor<Autodiff<B, C>>,
     targets: HeadTargets,

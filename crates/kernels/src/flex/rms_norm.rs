@@ -1,14 +1,9 @@
 //! RMS norm: one pass forward, one pass backward.
 
-use burn::backend::{Autodiff, Flex, TensorMetadata, tensor::FloatTensor};
-use burn_autodiff::NodeId;
-use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn_autodiff::grads::Gradients;
-use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::{Flex, TensorMetadata, tensor::FloatTensor};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::FlexKernels;
 use super::rows::{Contiguous, ROWS_PER_TASK, tensor};
 
 pub(super) fn forward(
@@ -28,6 +23,31 @@ pub(super) fn forward(
             forward_rows(x, weight, epsilon as f32, output);
         });
     tensor(output, shape)
+}
+
+/// The sum of `x` and `residual`, and the norm of the sum while it is in cache.
+pub(super) fn add_forward(
+    x: FloatTensor<Flex>,
+    residual: FloatTensor<Flex>,
+    weight: FloatTensor<Flex>,
+    epsilon: f64,
+) -> (FloatTensor<Flex>, FloatTensor<Flex>) {
+    let shape = x.shape();
+    let [x, residual, weight] = [x, residual, weight].map(Contiguous::new);
+    let (x, residual, weight) = (x.values(), residual.values(), weight.values());
+    let (mut sum, mut output) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+    let task = ROWS_PER_TASK * weight.len();
+    let inputs = x.par_chunks(task).zip(residual.par_chunks(task));
+    sum.par_chunks_mut(task)
+        .zip(output.par_chunks_mut(task))
+        .zip(inputs)
+        .for_each(|((sum, output), (x, residual))| {
+            for ((sum, x), residual) in sum.iter_mut().zip(x).zip(residual) {
+                *sum = x + residual;
+            }
+            forward_rows(sum, weight, epsilon as f32, output);
+        });
+    (tensor(sum, shape.clone()), tensor(output, shape))
 }
 
 pub(super) fn backward(
@@ -90,49 +110,6 @@ fn backward_rows(x: &[f32], weight: &[f32], grad: &[f32], epsilon: f32, output: 
         let factor = inverse * inverse * inverse * dot / width as f32;
         for (((output, x), grad), weight) in output.iter_mut().zip(x).zip(grad).zip(weight) {
             *output = grad * weight * inverse - x * factor;
-        }
-    }
-}
-
-#[derive(Debug)]
-struct RmsNorm;
-
-impl<B: FlexKernels> Backward<B, 1> for RmsNorm {
-    type State = (NodeId, FloatTensor<B>, f64);
-
-    fn backward(
-        self,
-        ops: Ops<Self::State, 1>,
-        grads: &mut Gradients,
-        checkpointer: &mut Checkpointer,
-    ) {
-        let [parent] = ops.parents;
-        let grad = grads.consume::<B>(&ops.node);
-        let (x, weight, epsilon) = ops.state;
-        if let Some(parent) = parent {
-            let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
-            grads.register::<B>(parent.id, B::rms_norm_backward(x, weight, grad, epsilon));
-        }
-    }
-}
-
-/// Records the operation; the weight is no parent of it.
-pub(super) fn record<B: FlexKernels, C: CheckpointStrategy>(
-    x: FloatTensor<Autodiff<B, C>>,
-    weight: FloatTensor<Autodiff<B, C>>,
-    epsilon: f64,
-) -> FloatTensor<Autodiff<B, C>> {
-    let (weight, _) = weight.into_parts();
-    match RmsNorm.prepare::<C>([x.node()]).compute_bound().stateful() {
-        OpsKind::Tracked(mut prep) => {
-            let state = prep.checkpoint(&x);
-            let (x, _) = x.into_parts();
-            let output = B::rms_norm(x, weight.clone(), epsilon);
-            prep.finish((state, weight, epsilon), output)
-        }
-        OpsKind::UnTracked(prep) => {
-            let (x, _) = x.into_parts();
-            prep.finish(B::rms_norm(x, weight, epsilon))
         }
     }
 }

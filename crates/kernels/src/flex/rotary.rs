@@ -1,13 +1,9 @@
 //! Half-split rotation, read through any strides and written contiguously.
 
-use burn::backend::{Autodiff, Flex, TensorMetadata, tensor::FloatTensor};
-use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn_autodiff::grads::Gradients;
-use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::{Flex, TensorMetadata, tensor::FloatTensor};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::FlexKernels;
 use super::rows::{Contiguous, Heads, tensor};
 
 pub(super) fn forward(
@@ -68,39 +64,5 @@ fn rotate(
             first[i] = a[i] * cos[i] - b[i] * sin;
             second[i] = b[i] * cos[i] + a[i] * sin;
         }
-    }
-}
-
-#[derive(Debug)]
-struct Rotary;
-
-impl<B: FlexKernels> Backward<B, 1> for Rotary {
-    type State = (FloatTensor<B>, FloatTensor<B>, bool);
-
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let [parent] = ops.parents;
-        let grad = grads.consume::<B>(&ops.node);
-        let (cos, sin, inverse) = ops.state;
-        if let Some(parent) = parent {
-            // A rotation's transpose is its inverse.
-            grads.register::<B>(parent.id, B::rotary(grad, cos, sin, !inverse));
-        }
-    }
-}
-
-/// Records the operation; the tables are constants.
-pub(super) fn record<B: FlexKernels, C: CheckpointStrategy>(
-    x: FloatTensor<Autodiff<B, C>>,
-    cos: FloatTensor<Autodiff<B, C>>,
-    sin: FloatTensor<Autodiff<B, C>>,
-    inverse: bool,
-) -> FloatTensor<Autodiff<B, C>> {
-    let ((cos, _), (sin, _)) = (cos.into_parts(), sin.into_parts());
-    match Rotary.prepare::<C>([x.node()]).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => {
-            let output = B::rotary(x.into_parts().0, cos.clone(), sin.clone(), inverse);
-            prep.finish((cos, sin, inverse), output)
-        }
-        OpsKind::UnTracked(prep) => prep.finish(B::rotary(x.into_parts().0, cos, sin, inverse)),
     }
 }

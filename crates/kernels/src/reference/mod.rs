@@ -15,6 +15,6 @@ pub use attention::attention;
 pub use linear::linear;
 pub use linear_cross_entropy::{linear_cross_entropy, linear_cross_entropy_rows};
 pub use lora_linear::lora_linear;
-pub use rms_norm::rms_norm;
+pub use rms_norm::{add_rms_norm, rms_norm};
 pub use rotary::rotary;
 pub use swiglu::swiglu;

@@ -20,3 +20,20 @@ pub fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, epsilon: f64) -
     let rms = (wide.clone().square().mean_dim(D - 1) + epsilon).sqrt();
     (wide / rms).cast(dtype) * weight.unsqueeze()
 }
+
+/// `s = x + residual` and [`rms_norm`] of it.
+///
+/// # Shapes
+/// - `x`, `residual`: `[.., d]`, `weight`: `[d]`, both results as `x`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn add_rms_norm<const D: usize>(
+    x: Tensor<D>,
+    residual: Tensor<D>,
+    weight: Tensor<1>,
+    epsilon: f64,
+) -> (Tensor<D>, Tensor<D>) {
+    let sum = x + residual;
+    (sum.clone(), rms_norm(sum, weight, epsilon))
+}

@@ -1,6 +1,6 @@
 //! Self-attention with grouped queries, rotary positions and an optional cache.
 
-use anneal_kernels::{AttentionMask, attention, rotary};
+use anneal_kernels::{AttentionMask, attention, rotary_pair};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
@@ -55,9 +55,9 @@ impl Attention {
             x.reshape([batch, length, count, self.head_dim])
                 .swap_dims(1, 2)
         };
-        let rotate = |x| rotary(x, tables.cos.clone(), tables.sin.clone());
-        let q = rotate(heads(project(&self.q_proj, x.clone())));
-        let k = rotate(heads(project(&self.k_proj, x.clone())));
+        let q = heads(project(&self.q_proj, x.clone()));
+        let k = heads(project(&self.k_proj, x.clone()));
+        let (q, k) = rotary_pair(q, k, tables.cos.clone(), tables.sin.clone());
         let v = heads(project(&self.v_proj, x));
         let (k, v) = match cache {
             Some(cache) => cache.append(k, v),

@@ -45,8 +45,8 @@ impl DecoderLayer {
         cache: Option<&mut LayerCache>,
     ) -> Tensor<3> {
         let normed = self.input_layernorm.forward(x.clone());
-        let x = x + self.self_attn.forward(normed, tables, mask, cache);
-        let normed = self.post_attention_layernorm.forward(x.clone());
+        let y = self.self_attn.forward(normed, tables, mask, cache);
+        let (x, normed) = self.post_attention_layernorm.forward_sum(x, y);
         x + self.mlp.forward(normed)
     }
 }

@@ -25,6 +25,15 @@ impl RmsNorm {
         }
     }
 
+    /// `x + residual`, and its norm.
+    pub(crate) fn forward_sum<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        residual: Tensor<D>,
+    ) -> (Tensor<D>, Tensor<D>) {
+        anneal_kernels::add_rms_norm(x, residual, self.weight.val(), self.epsilon)
+    }
+
     /// Normalises the last axis.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         anneal_kernels::rms_norm(x, self.weight.val(), self.epsilon)

@@ -43,7 +43,8 @@ pub struct Adapters {
 pub enum Effect<'a> {
     /// The stored value as it is.
     None,
-    /// One plain LoRA update, `W + s · A · B`, without dropout.
+    /// One plain LoRA update, `W + s · A · B`; its input may be subject to
+    /// dropout ([`LoraFactors::branch`]).
     Lora(&'a LoraFactors),
     /// Anything else; [`LinearExt::forward_adapted`](crate::LinearExt) and
     /// [`Param::val`](burn::module::Param::val) know what to do.
@@ -59,9 +60,7 @@ impl Adapters {
             (None, _) => Effect::None,
             (Some(entry), None) => match &entry.layer {
                 AdapterLayer::Lora(lora)
-                    if entry.status == Status::Active
-                        && lora.magnitude.is_none()
-                        && lora.dropout.prob == 0.0 =>
+                    if entry.status == Status::Active && lora.magnitude.is_none() =>
                 {
                     Effect::Lora(lora)
                 }

@@ -5,7 +5,7 @@ use burn_autodiff::NodeId;
 use burn_autodiff::grads::Gradients;
 
 /// Adds to each parent its gradient; an untracked input is no parent.
-pub(super) fn register<B: Backend, const N: usize>(
+pub(crate) fn register<B: Backend, const N: usize>(
     grads: &mut Gradients,
     parents: [Option<NodeId>; N],
     values: [FloatTensor<B>; N],
