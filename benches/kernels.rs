@@ -4,8 +4,8 @@ use anneal_benches::{
     BATCH, HEAD_DIM, HEADS, HIDDEN, INNER, KV_HEADS, LENGTH, VOCABULARY, forward_backward,
 };
 use anneal_kernels::{
-    AttentionMask, FirstKeys, attention, linear, linear_cross_entropy_rows, lora_linear, reference,
-    rms_norm, rotary, swiglu,
+    AttentionMask, FirstKeys, KernelSet, attention, linear, linear_cross_entropy_rows, lora_linear,
+    reference, rms_norm, rotary, swiglu, with_kernels,
 };
 use anneal_testkit::{device, random};
 use burn::tensor::{Int, Tensor};
@@ -85,12 +85,14 @@ fn adapted(criterion: &mut Criterion) {
             random::<2>([RANK, to], 0.1, 15, &device),
         ];
         let mut group = criterion.benchmark_group(format!("lora_linear_{from}_to_{to}"));
-        type Layer = fn(Tensor<2>, Tensor<2>, Tensor<2>, Tensor<2>, f64) -> Tensor<2>;
-        let sides: [(&str, Layer); 2] = [("kernel", lora_linear), ("twin", reference::lora_linear)];
-        for (name, layer) in sides {
+        for (name, kernels) in [("kernel", KernelSet::ALL), ("twin", KernelSet::NONE)] {
             group.bench_function(name, |b| {
                 b.iter(|| {
-                    forward_backward(&inputs, |[x, a, b]| layer(x, weight.clone(), a, b, 2.0))
+                    with_kernels(kernels, || {
+                        forward_backward(&inputs, |[x, a, b]| {
+                            lora_linear(x, None, weight.clone(), None, [a, b], 2.0)
+                        })
+                    })
                 })
             });
         }

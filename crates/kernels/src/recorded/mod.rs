@@ -16,6 +16,9 @@ use crate::{FirstKeys, kernels::Kernels};
 #[cfg(feature = "flex")]
 pub(crate) use gradients::register;
 
+/// A tensor of the recording backend.
+type Recorded<B, C> = FloatTensor<Autodiff<B, C>>;
+
 /// Why a backward operation can't be recorded.
 pub(crate) const FIRST_ORDER: &str = "a gradient of this kernel has no gradient of its own";
 

@@ -6,6 +6,7 @@ use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
+use super::Recorded;
 use super::gradients::register;
 use crate::kernels::Kernels;
 
@@ -83,7 +84,7 @@ pub(super) fn record_add<B: Kernels, C: CheckpointStrategy>(
     residual: FloatTensor<Autodiff<B, C>>,
     weight: FloatTensor<Autodiff<B, C>>,
     epsilon: f64,
-) -> (FloatTensor<Autodiff<B, C>>, FloatTensor<Autodiff<B, C>>) {
+) -> (Recorded<B, C>, Recorded<B, C>) {
     let weight = weight.into_parts().0;
     let prep = Add.prepare::<C>([x.node(), residual.node()]);
     let (x, residual) = (x.into_parts().0, residual.into_parts().0);

@@ -5,6 +5,7 @@ use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 
+use super::Recorded;
 use crate::kernels::Kernels;
 
 #[derive(Debug)]
@@ -55,7 +56,7 @@ pub(super) fn record_pair<B: Kernels, C: CheckpointStrategy>(
     k: FloatTensor<Autodiff<B, C>>,
     cos: FloatTensor<Autodiff<B, C>>,
     sin: FloatTensor<Autodiff<B, C>>,
-) -> (FloatTensor<Autodiff<B, C>>, FloatTensor<Autodiff<B, C>>) {
+) -> (Recorded<B, C>, Recorded<B, C>) {
     let (cos, sin) = (cos.into_parts().0, sin.into_parts().0);
     let ((q, of_q), (k, of_k)) = (q.into_parts(), k.into_parts());
     let (q, k) = B::rotary_pair(q, k, cos.clone(), sin.clone());

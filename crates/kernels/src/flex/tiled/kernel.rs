@@ -135,10 +135,10 @@ mod x86 {
                 _mm_prefetch::<_MM_HINT_T0>(line.wrapping_add(AHEAD * PANEL).cast());
                 _mm_prefetch::<_MM_HINT_T0>(line.wrapping_add(AHEAD * PANEL + 16).cast());
                 let (left, right) = (_mm512_loadu_ps(line), _mm512_loadu_ps(line.add(16)));
-                for r in 0..R {
+                for (r, [first, second]) in sums.iter_mut().enumerate() {
                     let value = _mm512_set1_ps(*a.add(r * chunk.distance + step));
-                    sums[r][0] = _mm512_fmadd_ps(value, left, sums[r][0]);
-                    sums[r][1] = _mm512_fmadd_ps(value, right, sums[r][1]);
+                    *first = _mm512_fmadd_ps(value, left, *first);
+                    *second = _mm512_fmadd_ps(value, right, *second);
                 }
             }
         }
@@ -158,11 +158,11 @@ mod x86 {
                     std::mem::transmute(_mm512_loadu_si512(at.cast()))
                 };
                 let (left, right) = (pairs(line), pairs(line.add(16)));
-                for r in 0..R {
+                for (r, [first, second]) in sums.iter_mut().enumerate() {
                     let value = _mm512_set1_epi32(*a.add(r * chunk.distance + step));
                     let value: __m512bh = std::mem::transmute(value);
-                    sums[r][0] = _mm512_dpbf16_ps(sums[r][0], value, left);
-                    sums[r][1] = _mm512_dpbf16_ps(sums[r][1], value, right);
+                    *first = _mm512_dpbf16_ps(*first, value, left);
+                    *second = _mm512_dpbf16_ps(*second, value, right);
                 }
             }
         }

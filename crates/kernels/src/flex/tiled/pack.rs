@@ -16,7 +16,7 @@ pub(super) fn pack_columns(
 ) {
     let b = &term.b;
     let count = columns.len();
-    if count % PANEL > 0 {
+    if !count.is_multiple_of(PANEL) {
         let steps = match term.rounding {
             Rounding::Exact => depth.len(),
             Rounding::Bf16 => depth.len().div_ceil(2),
@@ -286,7 +286,7 @@ mod x86 {
 
     /// `packed[step][line]` for the first `depth` steps, 16 at a time.
     pub(super) fn turn(rows: &[&[f32]; 16], depth: usize, packed: &mut [u32]) {
-        assert!(depth % 16 == 0 && rows.iter().all(|row| row.len() >= depth));
+        assert!(depth.is_multiple_of(16) && rows.iter().all(|row| row.len() >= depth));
         assert!(depth == 0 || packed.len() >= (depth - 1) * PANEL + 16);
         assert!(is_x86_feature_detected!("avx512f"));
         let rows = rows.map(|row| row.as_ptr());
@@ -307,7 +307,7 @@ mod x86 {
 
     /// `packed[step][line]` in pairs, for the first `steps` pairs, 16 at a time.
     pub(super) fn turn_rounded(rows: &[&[f32]; 16], steps: usize, packed: &mut [u32]) {
-        assert!(steps % 16 == 0 && rows.iter().all(|row| row.len() >= 2 * steps));
+        assert!(steps.is_multiple_of(16) && rows.iter().all(|row| row.len() >= 2 * steps));
         assert!(steps == 0 || packed.len() >= (steps - 1) * PANEL + 16);
         assert!(has_bf16());
         let rows = rows.map(|row| row.as_ptr());
