@@ -40,7 +40,7 @@ export CUDA_PATH=${CUDA_PATH:-/usr/local/cuda}
 
 # Tests that compute on the device that ANNEAL_TEST_DEVICE names.
 device_tests=(
-    kernels/tests/{agreement,cross_entropy,narrow,shapes}.rs
+    kernels/tests/{agreement,cross_entropy,narrow,shapes,switch}.rs
     peft/tests/{agreement,dropout,embedding,forward,ia3,merge,mixtures}.rs
     llama/tests/{base_training,features,layouts,methods,packing,parity,peft_options,precision,prompt_tuning}.rs
     llama/tests/generation/main.rs

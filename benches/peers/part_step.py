@@ -115,7 +115,7 @@ def memory(bench):
         per_token = [(b[0] - a[0]) / (second - first) * 1024 for first, second in zip(TOKENS, TOKENS[1:])
                      if (a := peaks[name, first]) and (b := peaks[name, second])]
         for (first, second), slope in zip(zip(TOKENS, TOKENS[1:]), per_token):
-            bench.rows.add(part, f"from {first} to {second}{name}", "KiB a token", [slope], note="the same everywhere: linear")
+            bench.rows.add(part, f"from {first} to {second}{name}", "KiB a token", [slope], note="linear growth is the same slope everywhere")
     for name, more in ways:
         for layers in DEPTHS:
             shape = ["--shape", "smollm2-135m", "--layers", layers]
