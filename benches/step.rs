@@ -44,6 +44,9 @@ struct Flags {
     /// Send at most so many tokens through the model at once, and add up the gradients
     #[arg(long)]
     micro_tokens: Option<usize>,
+    /// Keep only the inputs of the decoder layers, and compute each layer once more on the way back
+    #[arg(long)]
+    recompute: bool,
     /// Operands of large f32 products with frozen weights: highest, or medium, which rounds them to bf16
     #[arg(long, default_value_t)]
     precision: MatmulPrecision,
@@ -82,6 +85,7 @@ struct Output {
     peak_mib: Option<f64>,
     threads: usize,
     precision: String,
+    recompute: bool,
     batch: usize,
     length: usize,
     layers: usize,
@@ -144,6 +148,7 @@ fn run(flags: &Flags) -> Result<(), ExampleError> {
         peak_mib: peak_memory_bytes().map(|bytes| bytes as f64 / f64::from(1 << 20)),
         threads: rayon::current_num_threads(),
         precision: flags.precision.to_string(),
+        recompute: flags.recompute,
         batch: flags.batch,
         length: flags.length,
         layers: config.num_hidden_layers,
@@ -202,6 +207,7 @@ struct Batch {
     /// The first position of a row that is trained.
     from: usize,
     rows_at_once: usize,
+    recompute: bool,
 }
 
 impl Batch {
@@ -215,6 +221,7 @@ impl Batch {
             length,
             from: length - 1 - trained,
             rows_at_once: at_once.clamp(1, batch),
+            recompute: flags.recompute,
         }
     }
 
@@ -241,7 +248,16 @@ impl Batch {
         let flat = |values: &[i64]| Tensor::<1, Int>::from_data(values, device);
         let data = TensorData::new(ids.to_vec(), [ids.len() / self.length, self.length]);
         let ids = Tensor::from_data(data, device);
-        let sum = model.token_loss(ids, flat(&places), flat(&targets), config);
-        accumulator.backward(model, TokenLoss::new(sum, targets.len()))
+        let (places, count) = (flat(&places), targets.len());
+        let targets = flat(&targets);
+        if self.recompute {
+            let (losses, tape) = model.token_losses_taped(ids, None, places, targets, 0.0, config);
+            let loss = TokenLoss::new(losses.sum(), count);
+            return accumulator.backward_through(model, loss, |gradients, each| {
+                tape.backward(model, gradients, each);
+            });
+        }
+        let sum = model.token_loss(ids, places, targets, config);
+        accumulator.backward(model, TokenLoss::new(sum, count))
     }
 }

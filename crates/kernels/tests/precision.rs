@@ -53,7 +53,7 @@ fn drawn(device: &Device) -> Drawn {
 fn adapted(of: &Drawn) -> [Tensor<2>; 4] {
     let [x, a, b] = [&of.x, &of.a, &of.b].map(|leaf| leaf.clone().autodiff().require_grad());
     let weight = of.weight.clone().autodiff();
-    let y = lora_linear(x.clone(), weight, a.clone(), b.clone(), 0.7);
+    let y = lora_linear(x.clone(), None, weight, None, [a.clone(), b.clone()], 0.7);
     let gradients = (y.clone() * of.upstream.clone().autodiff())
         .sum()
         .backward();
