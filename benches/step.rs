@@ -47,6 +47,9 @@ struct Flags {
     /// Keep only the inputs of the decoder layers, and compute each layer once more on the way back
     #[arg(long)]
     recompute: bool,
+    /// Let the allocator give freed memory back to the system, as it does unless told otherwise
+    #[arg(long)]
+    give_back: bool,
     /// Operands of large f32 products with frozen weights: highest, or medium, which rounds them to bf16
     #[arg(long, default_value_t)]
     precision: MatmulPrecision,
@@ -99,8 +102,10 @@ struct Output {
 }
 
 fn main() -> ExitCode {
-    keep_freed_memory();
     let flags = Flags::parse();
+    if !flags.give_back {
+        keep_freed_memory();
+    }
     finish(on_pool(|| run(&flags)))
 }
 
