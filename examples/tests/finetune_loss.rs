@@ -11,7 +11,7 @@ use anneal_llama::{LlamaForCausalLM, LoadedModel, load};
 use anneal_peft::{adapter_gradients, load_adapter};
 use anneal_sql::sql_spans;
 use anneal_testkit::{device, fixture_path};
-use anneal_train::{Objective, Trainer, TrainerConfig};
+use anneal_train::{Budget, Objective, Trainer, TrainerConfig};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
@@ -334,13 +334,20 @@ fn recomputed_blocks_make_the_same_step() {
         label_smoothing: 0.1,
         weights,
     };
+    let one_step = TrainerConfig {
+        budget: Budget {
+            max_steps: Some(1),
+            ..Budget::default()
+        },
+        ..TrainerConfig::default()
+    };
     let step = |recompute| {
         let objective = SqlObjective {
             recompute,
             ..case.objective(settings)
         };
         let mut model = case.model.clone();
-        let mut trainer = Trainer::new(&TrainerConfig::default(), 0).unwrap();
+        let mut trainer = Trainer::new(&one_step, 0).unwrap();
         let mut accumulator = trainer.begin();
         for _ in 0..2 {
             objective

@@ -242,10 +242,20 @@ fn recomputed_blocks_give_the_gradients_of_the_whole_graph() {
                 let what = format!("{trained:?}, tied: {tied}, packed: {packed}");
                 let batch = Batch::new(packed, &device);
                 let (whole, (taped, tape)) = batch.both(&model, &config, smoothing);
-                assert_close(taped.clone().inner(), whole.clone().inner(), 0.0);
+                // Kernels for frozen weights and plain operations for trained ones round in
+                // different orders; the forward pass of a tape has frozen ones alone.
+                let bound: f32 = match trained {
+                    Trained::Embeddings => 0.0,
+                    Trained::Norms | Trained::Everything => 1e-5,
+                };
+                assert_close(
+                    taped.clone().inner(),
+                    whole.clone().inner(),
+                    f64::from(bound),
+                );
                 let expected = Parts::of_whole(&model, whole);
                 assert_eq!(expected.0.len(), trained.count(tied), "{what}");
-                Parts::of_blocks(&model, taped, tape).assert_equal(&expected, 0.0, &what);
+                Parts::of_blocks(&model, taped, tape).assert_equal(&expected, bound, &what);
             }
         }
     }

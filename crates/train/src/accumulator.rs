@@ -64,14 +64,16 @@ impl Accumulator {
     ///
     /// # Example
     /// ```
-    /// use anneal_train::{TokenLoss, Trainer, TrainerConfig};
+    /// use anneal_train::{Budget, TokenLoss, Trainer, TrainerConfig};
     /// use burn::{nn::{Linear, LinearConfig}, tensor::Tensor};
     ///
     /// let device = anneal_testkit::device().autodiff();
     /// let mut model: Vec<Linear> = (0..2).map(|_| LinearConfig::new(3, 3).init(&device)).collect();
     /// let x = Tensor::<2>::ones([1, 3], &device);
     ///
-    /// let mut trainer = Trainer::new(&TrainerConfig::default(), 0).unwrap();
+    /// let budget = Budget { max_steps: Some(1), ..Budget::default() };
+    /// let config = TrainerConfig { budget, ..TrainerConfig::default() };
+    /// let mut trainer = Trainer::new(&config, 0).unwrap();
     /// let mut step = trainer.begin();
     /// // The first layer's result without its graph; the graph is made when its turn comes.
     /// let middle = model[0].forward(x.clone()).inner().autodiff().require_grad();

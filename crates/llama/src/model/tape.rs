@@ -22,11 +22,16 @@ use super::{DecoderLayer, LlamaForCausalLM, LlamaModel, RotaryTables};
 /// whole holds `tokens · layers · one block`. The price is one more forward
 /// pass.
 ///
-/// The gradients are those of the whole graph, to the bit where the operations
-/// are deterministic: the same operations meet the same numbers, dropout's masks
-/// included. Those are drawn from a seed for each block, itself drawn from the
-/// device's generator where the forward pass begins: nothing else may draw from
-/// the device while a block runs.
+/// The gradients are those of the whole graph. With frozen weights in the blocks,
+/// adapters on them or not, they are so to the bit where operations are
+/// deterministic: the same operations meet the same numbers. Where norms or
+/// weights within blocks are trained, a device with kernels for frozen ones uses
+/// those in the forward pass here and not in a graph of the whole, so that both
+/// round in different orders.
+///
+/// Dropout's masks are the same too. They are drawn from a seed for each block,
+/// itself drawn from the device's generator where the forward pass begins:
+/// nothing else may draw from the device while a block runs.
 ///
 /// [`LlamaForCausalLM::hidden_states_taped`] and
 /// [`LlamaForCausalLM::token_losses_taped`] make one. A loss without a way back
@@ -63,8 +68,9 @@ use super::{DecoderLayer, LlamaForCausalLM, LlamaModel, RotaryTables};
 /// });
 /// for (layer, found) in found.into_iter().enumerate() {
 ///     let expected = weight(layer).grad(&whole).ok_or("no gradient")?;
+///     let largest = expected.clone().abs().max().into_scalar::<f32>();
 ///     let off = (found.ok_or("no gradient")? - expected).abs().max().into_scalar::<f32>();
-///     assert_eq!(off, 0.0);
+///     assert!(off <= 1e-5 * largest);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
