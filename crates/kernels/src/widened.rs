@@ -62,12 +62,12 @@ fn pieces(weight: &Tensor<2>, weights: usize) -> impl Iterator<Item = (usize, Te
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anneal_testkit::{assert_close, random};
+    use anneal_testkit::{assert_close, narrow_type, random};
 
     #[test]
     fn pieces_of_a_narrow_weight_give_the_whole_product() {
         let device = anneal_testkit::device();
-        let weight = random::<2>([11, 6], 2.0, 1, &device).cast(DType::BF16);
+        let weight = random::<2>([11, 6], 2.0, 1, &device).cast(narrow_type(&device).0);
         let (x, y) = (
             random::<2>([3, 6], 1.0, 2, &device),
             random::<2>([3, 11], 1.0, 3, &device),

@@ -9,10 +9,14 @@
 use anneal_kernels::{
     cross_entropy_rows, linear_cross_entropy, linear_cross_entropy_rows, reference,
 };
-use anneal_testkit::{assert_close, device, hashed, random};
+use anneal_testkit::{assert_close, device, hashed, narrow_type, random};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 type Rows = fn(Tensor<2>, Tensor<2>, Tensor<1, Int>, f64) -> Tensor<1>;
+
+/// Rounding of f32 sums taken in another order; a GPU's exponentials and
+/// logarithms are good to a few units in the last place.
+const TOLERANCE: f64 = 4e-6;
 
 fn autodiff() -> Device {
     device().autodiff()
@@ -81,9 +85,9 @@ fn losses_and_gradients_agree_with_the_twin_for_any_gradient_per_row() {
                 let twin = reference::linear_cross_entropy_rows;
                 let (expected, expected_gradients) = case.run(twin, smoothing, trained);
                 let (losses, gradients) = case.run(linear_cross_entropy_rows, smoothing, trained);
-                assert_close(losses, expected, 2e-6);
+                assert_close(losses, expected, TOLERANCE);
                 for (found, expected) in gradients.into_iter().zip(expected_gradients) {
-                    assert_close(found, expected, 2e-6);
+                    assert_close(found, expected, TOLERANCE);
                 }
             }
         }
@@ -100,7 +104,11 @@ fn without_gradients_the_losses_are_the_same_and_no_graph() {
             linear_cross_entropy_rows(hidden.clone(), weight.clone(), targets.clone(), smoothing);
         assert!(!losses.is_tracked());
         let logits = hidden.clone().matmul(weight.clone().transpose());
-        assert_close(losses, cross_entropy_rows(logits, targets, smoothing), 2e-6);
+        assert_close(
+            losses,
+            cross_entropy_rows(logits, targets, smoothing),
+            TOLERANCE,
+        );
     }
 }
 
@@ -122,7 +130,7 @@ fn the_sum_is_that_of_the_rows() {
         let (rows, expected) = all.run(reference::linear_cross_entropy_rows, 0.0, trained);
         assert_close(found, rows.sum(), 1e-6);
         for (found, expected) in gradients.into_iter().zip(expected) {
-            assert_close(found, expected, 2e-6);
+            assert_close(found, expected, TOLERANCE);
         }
     }
 }
@@ -252,7 +260,8 @@ fn losses_and_gradients_equal_those_of_pytorch() {
 #[test]
 fn narrow_operands_are_rounded_in_their_gradients_alone() {
     let exact = Case::random([7, 5, 40]);
-    let narrow = |tensor: &Tensor<2>| tensor.clone().cast(DType::BF16);
+    let (dtype, rounding) = narrow_type(&device());
+    let narrow = |tensor: &Tensor<2>| tensor.clone().cast(dtype);
     let narrowed = Case {
         hidden: narrow(&exact.hidden),
         weight: narrow(&exact.weight),
@@ -269,11 +278,11 @@ fn narrow_operands_are_rounded_in_their_gradients_alone() {
             let (losses, gradients) = narrowed.run(rows, smoothing, trained);
             let twin = reference::linear_cross_entropy_rows;
             let (expected, expected_gradients) = widened.run(twin, smoothing, trained);
-            assert_close(losses, expected, 2e-6);
+            assert_close(losses, expected, TOLERANCE);
             for (found, expected) in gradients.into_iter().zip(expected_gradients) {
-                assert_eq!(found.dtype(), DType::BF16);
-                // Half a unit in the last of eight bits, and a little f32.
-                assert_close(found.cast(DType::F32), expected, 1.01 / 256.0);
+                assert_eq!(found.dtype(), dtype);
+                // Half a unit in the last bit, and a little f32.
+                assert_close(found.cast(DType::F32), expected, 1.01 * rounding);
             }
         }
     }
@@ -328,9 +337,18 @@ fn nor_is_it_for_logits_that_are_there() {
 }
 
 #[test]
-#[should_panic(expected = "target 4 of a vocabulary of 4")]
-fn a_target_outside_of_a_trained_head_is_refused() {
+fn a_target_outside_of_a_trained_head_is_refused_by_the_kernel() {
+    if !cfg!(feature = "flex") || device() != Device::flex() {
+        // The twin has burn's indexing, which a GPU does not check.
+        return;
+    }
     let case = Case::random([2, 3, 4]);
     let targets = Tensor::from_ints([1, 4], &autodiff());
-    linear_cross_entropy_rows(case.hidden, case.weight.require_grad(), targets, 0.0);
+    let run = || linear_cross_entropy_rows(case.hidden, case.weight.require_grad(), targets, 0.0);
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_err();
+    let message = panic.downcast::<String>().unwrap();
+    assert!(
+        message.contains("target 4 of a vocabulary of 4"),
+        "{message}"
+    );
 }

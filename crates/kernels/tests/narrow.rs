@@ -19,11 +19,7 @@ use burn::tensor::{DType, Device, Int, Tensor};
 
 /// The type under test, and half a unit in its last bit, of a value of 1.
 fn narrow_type() -> (DType, f64) {
-    let types = [(DType::BF16, 1.0 / 256.0), (DType::F16, 1.0 / 2048.0)];
-    let mut types = types.into_iter();
-    let offered = types.find(|(dtype, _)| device().supports_dtype(*dtype));
-    // Without either, f32 against itself: sums in another order.
-    offered.unwrap_or((DType::F32, 2e-6))
+    anneal_testkit::narrow_type(&device())
 }
 
 fn autodiff() -> Device {

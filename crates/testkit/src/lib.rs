@@ -9,6 +9,7 @@ mod device;
 mod fixture;
 mod hashed;
 mod logits;
+mod narrow;
 mod peft_option;
 mod random;
 
@@ -17,5 +18,6 @@ pub use device::device;
 pub use fixture::{Fixture, fixture_path};
 pub use hashed::hashed;
 pub use logits::{LOGIT_TOLERANCE, unpadded};
+pub use narrow::narrow_type;
 pub use peft_option::{PeftOption, peft_combination, vera_projections};
 pub use random::random;
