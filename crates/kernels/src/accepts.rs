@@ -1,6 +1,5 @@
 //! Which tensors have a kernel: by switch, device and type.
 
-use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Tensor};
 
 use crate::{Kernel, active_kernels};
@@ -43,9 +42,9 @@ pub(crate) fn accepts<const D: usize>(kernel: Kernel, x: &Tensor<D>) -> Option<D
     let device = x.device().without_autodiff();
     match device.as_dispatch() {
         #[cfg(feature = "flex")]
-        DispatchDevice::Flex(_) => Some(DType::F32),
+        burn::backend::DispatchDevice::Flex(_) => Some(DType::F32),
         #[cfg(feature = "cube")]
-        DispatchDevice::Cube(device) => {
+        burn::backend::DispatchDevice::Cube(device) => {
             let width = x.dims()[D - 1];
             crate::cube::offers(kernel, device, dtype, width).then_some(dtype)
         }
