@@ -14,9 +14,15 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 type Rows = fn(Tensor<2>, Tensor<2>, Tensor<1, Int>, f64) -> Tensor<1>;
 
-/// Rounding of f32 sums taken in another order; a GPU's exponentials and
-/// logarithms are good to a few units in the last place.
-const TOLERANCE: f64 = 4e-6;
+/// Rounding of f32 sums taken in another order. A GPU's exponentials and
+/// logarithms are good to a few units in the last place besides (Vulkan allows
+/// three and more).
+fn tolerance() -> f64 {
+    match device() == Device::flex() {
+        true => 2e-6,
+        false => 4e-6,
+    }
+}
 
 fn autodiff() -> Device {
     device().autodiff()
@@ -85,9 +91,9 @@ fn losses_and_gradients_agree_with_the_twin_for_any_gradient_per_row() {
                 let twin = reference::linear_cross_entropy_rows;
                 let (expected, expected_gradients) = case.run(twin, smoothing, trained);
                 let (losses, gradients) = case.run(linear_cross_entropy_rows, smoothing, trained);
-                assert_close(losses, expected, TOLERANCE);
+                assert_close(losses, expected, tolerance());
                 for (found, expected) in gradients.into_iter().zip(expected_gradients) {
-                    assert_close(found, expected, TOLERANCE);
+                    assert_close(found, expected, tolerance());
                 }
             }
         }
@@ -107,7 +113,7 @@ fn without_gradients_the_losses_are_the_same_and_no_graph() {
         assert_close(
             losses,
             cross_entropy_rows(logits, targets, smoothing),
-            TOLERANCE,
+            tolerance(),
         );
     }
 }
@@ -130,7 +136,7 @@ fn the_sum_is_that_of_the_rows() {
         let (rows, expected) = all.run(reference::linear_cross_entropy_rows, 0.0, trained);
         assert_close(found, rows.sum(), 1e-6);
         for (found, expected) in gradients.into_iter().zip(expected) {
-            assert_close(found, expected, TOLERANCE);
+            assert_close(found, expected, tolerance());
         }
     }
 }
@@ -278,7 +284,7 @@ fn narrow_operands_are_rounded_in_their_gradients_alone() {
             let (losses, gradients) = narrowed.run(rows, smoothing, trained);
             let twin = reference::linear_cross_entropy_rows;
             let (expected, expected_gradients) = widened.run(twin, smoothing, trained);
-            assert_close(losses, expected, TOLERANCE);
+            assert_close(losses, expected, tolerance());
             for (found, expected) in gradients.into_iter().zip(expected_gradients) {
                 assert_eq!(found.dtype(), dtype);
                 // Half a unit in the last bit, and a little f32.
