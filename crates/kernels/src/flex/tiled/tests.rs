@@ -1,3 +1,5 @@
+//! Sums against f64, whatever the shapes and orders; rounding against a twin by hand.
+
 use super::*;
 use anneal_testkit::hashed;
 
