@@ -57,7 +57,7 @@ fn adapted(of: &Drawn) -> [Tensor<2>; 4] {
     let gradients = (y.clone() * of.upstream.clone().autodiff())
         .sum()
         .backward();
-    let found = [x, a, b].map(|leaf| leaf.grad(&gradients).unwrap());
+    let found = [x, a, b].map(|leaf| leaf.grad(&gradients).expect("a leaf"));
     let [of_x, of_a, of_b] = found;
     [y.inner(), of_x, of_a, of_b]
 }
