@@ -237,12 +237,16 @@ impl FrozenHead {
     /// One chunk's losses and, if asked for, each row's gradient in its state:
     /// `softmax(h·Wᵀ)·W − (1 − ε)·W[target] − ε·mean(W)`; both in f32.
     fn chunk(&self, states: Tensor<2>, targets: Tensor<1, Int>) -> (Tensor<1>, Option<Tensor<2>>) {
+        let [vocabulary, _] = self.weight.dims();
         let logits = widened::product_transposed(states, self.weight.clone());
         let largest = logits.clone().max_dim(1);
         let logits = logits - largest;
         let mut goal = logits.clone().gather(1, targets.clone().unsqueeze_dim(1));
         if self.smoothing > 0.0 {
-            let mean = logits.clone().mean_dim(1);
+            // As a product: burn's fusion of this mean with what follows gave losses that were off
+            // by as much as themselves (40 rows of 300, wgpu; its issues 5122 and 5258 are alike).
+            let share = Tensor::full([vocabulary, 1], 1.0 / vocabulary as f64, &logits.device());
+            let mean = logits.clone().matmul(share);
             goal = goal.mul_scalar(1.0 - self.smoothing) + mean.mul_scalar(self.smoothing);
         }
         let exponentials = logits.exp();
