@@ -1,5 +1,5 @@
-//! The sums of a tile: up to 14 rows by 32 columns, in registers from the
-//! first product to the last.
+//! The sums of a tile: up to 14 rows by 32 columns, in registers while a part
+//! of the depth is added up.
 
 use super::{PANEL, Rounding};
 
@@ -86,6 +86,10 @@ mod x86 {
 
     type Sums<const R: usize> = [[__m512; 2]; R];
 
+    /// Products that are summed up before the sum joins the others: one running
+    /// sum over 768 of them rounds more than twice as much.
+    const PART: usize = 128;
+
     /// Steps that a line of the panel is asked for ahead of its use.
     const AHEAD: usize = 8;
 
@@ -99,25 +103,36 @@ mod x86 {
     ) {
         let masks = [width, width.saturating_sub(16)]
             .map(|lanes| ((1u32 << lanes.min(16)) - 1) as __mmask16);
-        let mut sums: Sums<R> = [[_mm512_setzero_ps(); 2]; R];
-        if keep {
-            for (r, sums) in sums.iter_mut().enumerate() {
-                for (half, sum) in sums.iter_mut().enumerate() {
-                    let at = output.wrapping_add(r * stride + half * 16);
-                    *sum = unsafe { _mm512_maskz_loadu_ps(masks[half], at) };
-                }
-            }
-        }
+        let mut keep = keep;
         for chunk in chunks {
-            sums = match chunk.rounding {
-                Rounding::Exact => unsafe { exact(sums, chunk) },
-                Rounding::Bf16 => unsafe { bf16(sums, chunk) },
+            let part = match chunk.rounding {
+                Rounding::Exact => PART,
+                // Their rounding is coarser than any order of sums.
+                Rounding::Bf16 => chunk.steps,
             };
-        }
-        for (r, sums) in sums.iter().enumerate() {
-            for (half, sum) in sums.iter().enumerate() {
-                let at = output.wrapping_add(r * stride + half * 16);
-                unsafe { _mm512_mask_storeu_ps(at, masks[half], *sum) };
+            for first in (0..chunk.steps).step_by(part.max(1)) {
+                let piece = Chunk {
+                    steps: part.min(chunk.steps - first),
+                    a: &chunk.a[first..],
+                    b: &chunk.b[first * PANEL..],
+                    ..*chunk
+                };
+                let zeros = [[_mm512_setzero_ps(); 2]; R];
+                let sums = match chunk.rounding {
+                    Rounding::Exact => unsafe { exact(zeros, &piece) },
+                    Rounding::Bf16 => unsafe { bf16(zeros, &piece) },
+                };
+                for (r, sums) in sums.into_iter().enumerate() {
+                    for (half, mut sum) in sums.into_iter().enumerate() {
+                        let at = output.wrapping_add(r * stride + half * 16);
+                        if keep {
+                            let before = unsafe { _mm512_maskz_loadu_ps(masks[half], at) };
+                            sum = _mm512_add_ps(before, sum);
+                        }
+                        unsafe { _mm512_mask_storeu_ps(at, masks[half], sum) };
+                    }
+                }
+                keep = true;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Large products on AVX-512: whole sums in registers, the weight packed on the fly.
+//! Large products on AVX-512: sums in registers, the weight packed on the fly.
 //!
 //! Three things that the `gemm` crate does not do. A low-rank update joins the
 //! product of the frozen weight inside the registers, `x·W + h·B` in one pass
@@ -166,6 +166,7 @@ impl Term<'_> {
         let Self { a, b, rounding } = self;
         assert_eq!((a.rows, b.columns), (m, n), "terms of different shapes");
         assert_eq!(a.columns, b.rows, "inner dimensions differ");
+        assert!(a.columns > 0, "a sum of nothing");
         assert!(a.fits() && b.fits(), "a matrix reaches beyond its slice");
         assert_eq!(a.column_stride, 1, "rows must be contiguous");
         assert!(available(*rounding), "this processor can't multiply so");

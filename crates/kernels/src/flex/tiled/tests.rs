@@ -210,3 +210,29 @@ fn an_output_too_short_is_refused() {
     };
     product(&mut [0.0; 64 * 64 - 1], 64, false, &[term]);
 }
+
+#[test]
+fn rounding_is_that_of_sums_in_parts() {
+    if !available(Rounding::Exact) {
+        return;
+    }
+    let (m, k, n) = (28, 4_096, 96);
+    let (a, b) = (Drawn::new("x", m, k, false), Drawn::new("w", k, n, true));
+    let term = Term {
+        a: a.matrix(),
+        b: b.matrix(),
+        rounding: Rounding::Exact,
+    };
+    let mut output = vec![0.0; m * n];
+    product(&mut output, n, false, &[term]);
+    let (mut error, mut size) = (0.0, 0.0);
+    for (index, found) in output.iter().enumerate() {
+        let exact = expected(&[term], index / n, index % n);
+        error += (f64::from(*found) - exact).powi(2);
+        size += exact * exact;
+    }
+    // Each addition rounds by 2^-24/√3 of the sum so far: √64 over a part of
+    // 128 and √16 over 32 parts, 5.2 units together; one running sum has 26.
+    let units = (error / size).sqrt() * 2f64.powi(24);
+    assert!(units < 9.0, "{units} units of 2^-24");
+}
