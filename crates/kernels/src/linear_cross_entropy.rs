@@ -245,7 +245,8 @@ impl FrozenHead {
         if self.smoothing > 0.0 {
             // As a product: burn's fusion of this mean with what follows gave losses that were off
             // by as much as themselves (40 rows of 300, wgpu; its issues 5122 and 5258 are alike).
-            let share = Tensor::full([vocabulary, 1], 1.0 / vocabulary as f64, &logits.device());
+            let options = (&logits.device(), DType::F32);
+            let share = Tensor::full([vocabulary, 1], 1.0 / vocabulary as f64, options);
             let mean = logits.clone().matmul(share);
             goal = goal.mul_scalar(1.0 - self.smoothing) + mean.mul_scalar(self.smoothing);
         }
