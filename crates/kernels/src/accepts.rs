@@ -51,3 +51,11 @@ pub(crate) fn accepts<const D: usize>(kernel: Kernel, x: &Tensor<D>) -> Option<D
         _ => None,
     }
 }
+
+/// Whether a tensor is the CPU backend's, and its kernel turned on.
+#[cfg(feature = "flex")]
+pub(crate) fn is_on_cpu<const D: usize>(kernel: Kernel, x: &Tensor<D>) -> bool {
+    let device = x.device().without_autodiff();
+    let is_there = matches!(device.as_dispatch(), burn::backend::DispatchDevice::Flex(_));
+    is_there && accepts(kernel, x).is_some()
+}

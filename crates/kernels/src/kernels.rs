@@ -9,7 +9,7 @@ use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
 #[cfg(feature = "fusion")]
 use burn::{backend::fusion::custom::TensorSpec, tensor::Shape};
 
-use crate::{FirstKeys, products};
+use crate::{FirstKeys, head_products, head_targets::HeadTargets, products};
 
 /// Differentiable operations. First order only: the backward operations have
 /// no gradient of their own.
@@ -160,6 +160,39 @@ pub trait Kernels: Backend {
         grad: FloatTensor<Self>,
         first: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`linear_cross_entropy_rows`](crate::linear_cross_entropy_rows), for
+    /// a weight that is trained; all in f32, and at least one row.
+    #[fusion(default)]
+    fn head_losses(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> FloatTensor<Self> {
+        head_products::losses::<Self>(hidden, weight, &targets).0
+    }
+
+    /// The losses, and each row's log-sum-exp.
+    #[fusion(default)]
+    fn head_losses_forward(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        head_products::losses::<Self>(hidden, weight, &targets)
+    }
+
+    /// The gradients of `hidden` and `weight`.
+    #[fusion(default)]
+    fn head_losses_backward(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        log_sum_exp: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        head_products::gradients::<Self>(hidden, weight, log_sum_exp, grad, &targets)
+    }
 }
 
 /// One f32 for each row of `q`.

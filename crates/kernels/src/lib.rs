@@ -20,6 +20,7 @@
 //! runs in its place.
 
 mod accepts;
+mod argmax_log_softmax;
 mod attention;
 mod cross_entropy;
 #[cfg(feature = "cube")]
@@ -27,6 +28,8 @@ mod cube;
 mod first_keys;
 #[cfg(feature = "flex")]
 mod flex;
+mod head_products;
+mod head_targets;
 mod kernels;
 mod linear;
 mod linear_cross_entropy;
@@ -44,6 +47,7 @@ mod widened;
 pub mod reference;
 
 pub use accepts::has_kernel;
+pub use argmax_log_softmax::argmax_log_softmax;
 pub use attention::{AttentionMask, attention};
 pub use cross_entropy::cross_entropy_rows;
 pub use first_keys::FirstKeys;

@@ -8,10 +8,15 @@
 //! trained positions. A head that is trained makes its logits a second time, on
 //! the way back.
 
+use burn::backend::Dispatch;
 use burn::tensor::{DType, Int, Tensor, assert_shape};
 
+use crate::accepts::accepts;
+#[cfg(feature = "flex")]
+use crate::accepts::is_on_cpu;
 use crate::cross_entropy::assert_share;
 use crate::{Kernel, active_kernels, reference, widened};
+use crate::{head_targets::HeadTargets, kernels::Kernels};
 
 /// Logits held at a time: 2²³ of them are 32 MiB in f32.
 const CHUNK_LOGITS: usize = 1 << 23;
@@ -122,7 +127,7 @@ fn no_rows(hidden: Tensor<2>, weight: Tensor<2>, targets: Tensor<1, Int>) -> Ten
     (hidden.cast(DType::F32) * chosen).sum_dim(1).squeeze_dim(1)
 }
 
-/// A head that is trained, `rows` at a time where there is a kernel for that.
+/// A head that is trained, `rows` at a time on the devices that have kernels.
 fn trained(
     hidden: Tensor<2>,
     weight: Tensor<2>,
@@ -130,27 +135,14 @@ fn trained(
     smoothing: f64,
     rows: usize,
 ) -> Tensor<1> {
-    #[cfg(feature = "flex")]
-    if is_on_cpu(&hidden) && is_on_cpu(&weight) {
-        use crate::flex::{HeadKernels, HeadTargets};
-        use burn::backend::Dispatch;
-        let [vocabulary, _] = weight.dims();
-        let targets = HeadTargets::new(&targets, vocabulary, smoothing as f32, rows);
-        let (hidden, weight) = (hidden.cast(DType::F32), weight.cast(DType::F32));
-        let (hidden, weight) = (hidden.into_dispatch(), weight.into_dispatch());
-        let losses = <Dispatch as HeadKernels>::head_losses(hidden, weight, targets);
-        return Tensor::from_dispatch(losses);
+    let (hidden, weight) = (hidden.cast(DType::F32), weight.cast(DType::F32));
+    if accepts(Kernel::LinearCrossEntropy, &hidden).is_none() {
+        return reference::linear_cross_entropy_rows(hidden, weight, targets, smoothing);
     }
-    let _ = rows;
-    reference::linear_cross_entropy_rows(hidden, weight, targets, smoothing)
-}
-
-/// Whether the CPU's kernels of a head take this, once it is widened.
-#[cfg(feature = "flex")]
-fn is_on_cpu(x: &Tensor<2>) -> bool {
-    let device = x.device().without_autodiff();
-    matches!(device.as_dispatch(), burn::backend::DispatchDevice::Flex(_))
-        && crate::has_kernel(Kernel::LinearCrossEntropy, x)
+    let [vocabulary, _] = weight.dims();
+    let targets = HeadTargets::new(&targets, vocabulary, smoothing as f32, rows);
+    let (hidden, weight) = (hidden.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as Kernels>::head_losses(hidden, weight, targets))
 }
 
 /// A frozen head, `rows` at a time.
@@ -164,9 +156,8 @@ fn chunked(
     let [n, _] = hidden.dims();
     let tracked = hidden.is_tracked();
     #[cfg(feature = "flex")]
-    if is_on_cpu(&hidden) && weight.dtype() == DType::F32 {
-        use crate::flex::{FrozenHeadKernels, HeadTargets};
-        use burn::backend::Dispatch;
+    if is_on_cpu(Kernel::LinearCrossEntropy, &hidden) && weight.dtype() == DType::F32 {
+        use crate::flex::FrozenHeadKernels;
         let [vocabulary, _] = weight.dims();
         let targets = HeadTargets::new(&targets, vocabulary, smoothing as f32, rows);
         let states = hidden.clone().without_autodiff().cast(DType::F32);

@@ -21,8 +21,9 @@ pub enum Kernel {
     Linear,
     /// [`lora_linear`](crate::lora_linear())
     LoraLinear,
-    /// [`linear_cross_entropy`](crate::linear_cross_entropy()) and
-    /// [`linear_cross_entropy_rows`](crate::linear_cross_entropy_rows)
+    /// [`linear_cross_entropy`](crate::linear_cross_entropy()),
+    /// [`linear_cross_entropy_rows`](crate::linear_cross_entropy_rows) and
+    /// [`argmax_log_softmax`](crate::argmax_log_softmax())
     LinearCrossEntropy,
 }
 

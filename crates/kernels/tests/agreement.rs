@@ -209,6 +209,10 @@ fn attention_agrees_over_blocks_groups_views_and_earlier_keys() {
         (4, 1, 150, 150, 6),
         (9, 3, 1, 33, 10),
         (2, 2, 70, 90, 3),
+        // A single query in vectors of sixteen: one, five, and on every thread.
+        (6, 2, 1, 33, 16),
+        (2, 1, 1, 1, 80),
+        (9, 3, 1, 500, 64),
     ] {
         let dims = [2, heads, kv_heads, queries, keys, width];
         assert_attention_agrees(dims, &AttentionMask::Causal);
@@ -266,7 +270,9 @@ fn attention_agrees_over_left_padded_rows_with_and_without_a_cache() {
         (70, 90, [85, 20, 3]),
     ] {
         let mask = AttentionMask::CausalFrom(FirstKeys::padding(&padding, queries));
-        assert_attention_agrees([3, 4, 2, queries, keys, 6], &mask);
+        for width in [6, 32] {
+            assert_attention_agrees([3, 4, 2, queries, keys, width], &mask);
+        }
     }
     // Bounds that follow no order, and one beyond the query's own key.
     let first = vec![3, 0, 5, 1, 2, 9];

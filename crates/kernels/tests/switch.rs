@@ -7,9 +7,9 @@
 )]
 
 use anneal_kernels::{
-    AttentionMask, FirstKeys, Kernel, KernelSet, add_rms_norm, attention, has_kernel, linear,
-    linear_cross_entropy_rows, lora_linear, reference, rms_norm, rotary, rotary_pair, swiglu,
-    with_kernels,
+    AttentionMask, FirstKeys, Kernel, KernelSet, add_rms_norm, argmax_log_softmax, attention,
+    has_kernel, linear, linear_cross_entropy_rows, lora_linear, reference, rms_norm, rotary,
+    rotary_pair, swiglu, with_kernels,
 };
 use anneal_testkit::{assert_close, device, random};
 use burn::tensor::{Device, Int, Tensor};
@@ -71,6 +71,10 @@ fn outputs(is_twin: bool) -> Vec<(Kernel, Tensor<1>)> {
         lora_linear(rows.clone(), dropped, weight, Some(bias), factors(), scale),
         reference::lora_linear(rows.clone(), dropped, weight, Some(bias), factors(), scale)
     );
+    let chosen = either!(
+        argmax_log_softmax(rows.clone()).1,
+        reference::argmax_log_softmax(rows.clone()).1
+    );
     let losses = either!(
         linear_cross_entropy_rows(rows, head, targets, 0.1),
         reference::linear_cross_entropy_rows(rows, head, targets, 0.1)
@@ -84,6 +88,7 @@ fn outputs(is_twin: bool) -> Vec<(Kernel, Tensor<1>)> {
         (Kernel::Linear, product.flatten(0, 1)),
         (Kernel::LoraLinear, updated.flatten(0, 1)),
         (Kernel::LinearCrossEntropy, losses),
+        (Kernel::LinearCrossEntropy, chosen),
     ]
 }
 

@@ -10,12 +10,16 @@ use rayon::prelude::*;
 
 use crate::FirstKeys;
 
+use super::attention_decode;
 use super::attention_rows::{Block, delta, probabilities, score_gradients, softmax};
 use super::gemm::{Matrix, product};
 use super::rows::{Contiguous, Heads, tensor};
 
 /// Query rows of a block: its scores over some hundred keys stay in cache.
 const BLOCK: usize = 64;
+
+/// Key heads of all rows that go round evenly among a few threads.
+const FEW: usize = 8;
 
 /// What both passes know of the shapes.
 #[derive(Clone, Copy)]
@@ -44,6 +48,16 @@ impl Plan {
 
     fn scale(&self) -> f32 {
         (self.width as f32).powf(-0.5)
+    }
+
+    /// Tasks that share a key head on the way back: one, or one for each of its
+    /// heads where key heads are few. Shapes alone decide, so that sums do not
+    /// depend on the number of threads.
+    fn parts(&self) -> usize {
+        match self.batch * self.kv_heads < FEW {
+            true => self.heads / self.kv_heads,
+            false => 1,
+        }
     }
 
     /// The blocks of query rows. A block leaves out the keys before the first
@@ -75,6 +89,12 @@ pub(super) fn forward(
     } = plan;
     let mut output = vec![0.0; batch * heads * queries * width];
     let mut log_sum_exp = vec![0.0; batch * heads * queries];
+    if attention_decode::suits(&q) {
+        let first = first.as_ref();
+        let operands = [&q, &k, &v];
+        attention_decode::forward(operands, plan.scale(), first, &mut output, &mut log_sum_exp);
+        return results(output, log_sum_exp, plan);
+    }
     let tasks = output.par_chunks_mut((queries * width).max(1));
     let tasks = tasks
         .zip(log_sum_exp.par_chunks_mut(queries.max(1)))
@@ -97,15 +117,32 @@ pub(super) fn forward(
             product(&mut output[row * width..], width, false, 1.0, p, v);
         }
     });
-    let output = tensor(output, Shape::new([batch, heads, queries, width]));
+    results(output, log_sum_exp, plan)
+}
+
+/// The output and the log-sum-exp as tensors.
+fn results(
+    output: Vec<f32>,
+    log_sum_exp: Vec<f32>,
+    plan: Plan,
+) -> (FloatTensor<Flex>, FloatTensor<Flex>) {
+    let Plan {
+        batch,
+        heads,
+        queries,
+        width,
+        ..
+    } = plan;
     (
-        output,
+        tensor(output, Shape::new([batch, heads, queries, width])),
         tensor(log_sum_exp, Shape::new([batch, heads, queries])),
     )
 }
 
 /// Gradients of q, k, v, one key head at a time: its group's heads add to one
-/// `dk` and one `dv`, so no two threads write the same place.
+/// `dk` and one `dv`, so no two threads write the same place. Where key heads
+/// are too few to go round evenly, each head adds to a `dk` and a `dv` of its
+/// own, which are summed up at the end.
 pub(super) fn backward(
     q: FloatTensor<Flex>,
     k: FloatTensor<Flex>,
@@ -127,24 +164,25 @@ pub(super) fn backward(
         keys: all_keys,
         width,
     } = plan;
-    let groups = heads / kv_heads;
+    let (groups, kv_size) = (heads / kv_heads, (all_keys * width).max(1));
+    let parts = plan.parts();
     let mut dq = vec![0.0; batch * heads * queries * width];
-    let mut dk = vec![0.0; batch * kv_heads * all_keys * width];
-    let mut dv = vec![0.0; batch * kv_heads * all_keys * width];
-    let kv_size = (all_keys * width).max(1);
-    let tasks = dq.par_chunks_mut((groups * queries * width).max(1));
+    let mut dk = vec![0.0; batch * kv_heads * parts * all_keys * width];
+    let mut dv = vec![0.0; batch * kv_heads * parts * all_keys * width];
+    let tasks = dq.par_chunks_mut((groups / parts * queries * width).max(1));
     let tasks = tasks
         .zip(dk.par_chunks_mut(kv_size))
         .zip(dv.par_chunks_mut(kv_size))
         .enumerate();
     tasks.for_each(|(index, ((dq, dk), dv))| {
+        let (index, part) = (index / parts, index % parts);
         let (batch, kv_head) = (index / kv_heads, index % kv_heads);
         let ((k, k_stride), (v, v_stride)) = (k.head(batch, kv_head), v.head(batch, kv_head));
         let size = BLOCK.min(queries) * all_keys;
         let (mut p, mut ds) = (vec![0.0; size], vec![0.0; size]);
         let mut deltas = vec![0.0; BLOCK.min(queries)];
-        for group in 0..groups {
-            let head = kv_head * groups + group;
+        for group in 0..groups / parts {
+            let head = kv_head * groups + part * (groups / parts) + group;
             let ((q, q_stride), (o, o_stride)) = (q.head(batch, head), output.head(batch, head));
             let (g, g_stride) = grad.head(batch, head);
             let log_sum_exp = &log_sum_exp.values()[(batch * heads + head) * queries..];
@@ -173,7 +211,27 @@ pub(super) fn backward(
             }
         }
     });
+    let [dk, dv] = [dk, dv].map(|parted| sum_parts(parted, parts, kv_size));
     let kv = Shape::new([batch, kv_heads, all_keys, width]);
     let dq = tensor(dq, Shape::new([batch, heads, queries, width]));
     (dq, tensor(dk, kv.clone()), tensor(dv, kv))
+}
+
+/// Every so many chunks of `size` values as their sum.
+fn sum_parts(values: Vec<f32>, parts: usize, size: usize) -> Vec<f32> {
+    if parts == 1 {
+        return values;
+    }
+    let mut sums = vec![0.0; values.len() / parts];
+    let tasks = sums
+        .par_chunks_mut(size)
+        .zip(values.par_chunks(parts * size));
+    tasks.for_each(|(sums, values)| {
+        let (first, others) = values.split_at(size);
+        sums.copy_from_slice(first);
+        for other in others.chunks_exact(size) {
+            sums.iter_mut().zip(other).for_each(|(sum, x)| *sum += x);
+        }
+    });
+    sums
 }

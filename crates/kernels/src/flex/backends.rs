@@ -2,9 +2,9 @@
 
 use burn::backend::{Flex, tensor::FloatTensor};
 
-use crate::{FirstKeys, kernels::Kernels};
+use crate::{FirstKeys, head_targets::HeadTargets, kernels::Kernels};
 
-use super::{attention, linear, lora_linear, rms_norm, rotary, swiglu};
+use super::{attention, head, linear, lora_linear, rms_norm, rotary, swiglu};
 
 impl Kernels for Flex {
     fn rms_norm(
@@ -136,5 +136,31 @@ impl Kernels for Flex {
         first: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         attention::backward(q, k, v, output, log_sum_exp, grad, first)
+    }
+
+    fn head_losses(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> FloatTensor<Self> {
+        head::forward(hidden, weight, &targets).0
+    }
+
+    fn head_losses_forward(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        head::forward(hidden, weight, &targets)
+    }
+
+    fn head_losses_backward(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        log_sum_exp: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        head::backward(hidden, weight, log_sum_exp, grad, &targets)
     }
 }

@@ -11,11 +11,12 @@ use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::HeadTargets;
 use super::exp::exp;
 use super::gemm::Matrix;
+use super::head::{buffer, states};
 use super::rank2::{Rank2, frozen_into, matrix};
 use super::rows::tensor;
+use crate::head_targets::HeadTargets;
 
 /// What the Flex backend has for a frozen head.
 #[backend_extension(Flex, Autodiff)]
@@ -42,21 +43,22 @@ impl FrozenHeadKernels for Flex {
         let [hidden, weight] = [hidden, weight].map(Rank2::new);
         let (hidden, weight) = (hidden.matrix(), weight.matrix());
         let (n, d, vocabulary) = (hidden.rows, hidden.columns, weight.rows);
-        let mut buffer = targets.buffer(vocabulary);
+        let mut buffer = buffer(&targets, vocabulary);
         let mut losses = Vec::with_capacity(n);
         let mut found = vec![0.0; if gradients { n * d } else { 0 }];
-        for (start, states, chunk) in targets.chunks(hidden) {
+        for (range, chunk) in targets.chunks() {
+            let states = states(hidden, &range);
             let logits = &mut buffer[..chunk.len() * vocabulary];
             frozen_into(logits, states, weight.transposed());
             let rows = logits.par_chunks_mut(vocabulary).zip(chunk);
             let smoothing = targets.smoothing();
             losses.par_extend(
-                rows.map(|(logits, &target)| judge(logits, target, smoothing, gradients)),
+                rows.map(|(logits, &target)| judge(logits, target, smoothing, gradients).0),
             );
             if gradients {
                 let by_logits = Matrix::new(logits, chunk.len(), vocabulary, vocabulary);
                 frozen_into(
-                    &mut found[start * d..][..chunk.len() * d],
+                    &mut found[range.start * d..range.end * d],
                     by_logits,
                     weight,
                 );
@@ -78,9 +80,15 @@ impl<B: FrozenHeadKernels, C: CheckpointStrategy> FrozenHeadKernels for Autodiff
     }
 }
 
-/// The loss of a row; its logits become their gradients if those are wanted.
+/// The loss of a row and its log-sum-exp; its logits become their gradients if
+/// those are wanted, and have no meaning left if not.
 #[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma"))]
-fn judge(logits: &mut [f32], target: usize, smoothing: f32, gradients: bool) -> f32 {
+pub(super) fn judge(
+    logits: &mut [f32],
+    target: usize,
+    smoothing: f32,
+    gradients: bool,
+) -> (f32, f32) {
     // Sixteen partial results, so that the loops become vector instructions.
     let mut largest = [f32::NEG_INFINITY; 16];
     let (blocks, rest) = logits.as_chunks::<16>();
@@ -94,36 +102,34 @@ fn judge(logits: &mut [f32], target: usize, smoothing: f32, gradients: bool) -> 
         .chain(rest)
         .fold(f32::NEG_INFINITY, |a, &b| a.max(b));
     let goal = logits[target] - largest;
-    let mean = match smoothing > 0.0 {
-        true => {
-            logits
-                .iter()
-                .map(|&logit| f64::from(logit - largest))
-                .sum::<f64>()
-                / logits.len() as f64
-        }
-        false => 0.0,
-    };
-    let mut sums = [0.0f64; 16];
-    // Sums of a thousand exponentials in f32, those in f64.
+    let (mut sums, mut totals) = ([0.0f64; 16], [0.0f64; 16]);
+    // Sums of a thousand exponentials, and of as many logits for the smoothing,
+    // in f32, those in f64.
     for part in logits.chunks_mut(16 * 64) {
-        let mut partial = [0.0f32; 16];
+        let (mut partial, mut total) = ([0.0f32; 16], [0.0f32; 16]);
         let (blocks, rest) = part.as_chunks_mut::<16>();
         for block in blocks {
-            for (partial, logit) in partial.iter_mut().zip(block) {
-                *logit = exp(*logit - largest);
+            for ((partial, total), logit) in partial.iter_mut().zip(&mut total).zip(block) {
+                *logit -= largest;
+                *total += *logit;
+                *logit = exp(*logit);
                 *partial += *logit;
             }
         }
-        for (partial, logit) in partial.iter_mut().zip(rest) {
-            *logit = exp(*logit - largest);
+        for ((partial, total), logit) in partial.iter_mut().zip(&mut total).zip(rest) {
+            *logit -= largest;
+            *total += *logit;
+            *logit = exp(*logit);
             *partial += *logit;
         }
-        for (sum, partial) in sums.iter_mut().zip(partial) {
-            *sum += f64::from(partial);
+        for (sums, partial) in [(&mut sums, partial), (&mut totals, total)] {
+            for (sum, partial) in sums.iter_mut().zip(partial) {
+                *sum += f64::from(partial);
+            }
         }
     }
     let sum: f64 = sums.iter().sum();
+    let mean = totals.iter().sum::<f64>() / logits.len() as f64;
     if gradients {
         let share = smoothing / logits.len() as f32;
         let factor = (1.0 / sum) as f32;
@@ -133,5 +139,12 @@ fn judge(logits: &mut [f32], target: usize, smoothing: f32, gradients: bool) -> 
         logits[target] -= 1.0 - smoothing;
     }
     let smoothing = f64::from(smoothing);
-    (sum.ln() - (1.0 - smoothing) * f64::from(goal) - smoothing * mean) as f32
+    // Without smoothing the mean has no weight, whatever it is.
+    let spread = if smoothing > 0.0 {
+        smoothing * mean
+    } else {
+        0.0
+    };
+    let loss = sum.ln() - (1.0 - smoothing) * f64::from(goal) - spread;
+    (loss as f32, (f64::from(largest) + sum.ln()) as f32)
 }

@@ -7,7 +7,9 @@
 //!
 //! The kernels compute in f32; [`crate::accepts`] has narrower tensors cast.
 
+mod argmax;
 mod attention;
+mod attention_decode;
 mod attention_rows;
 mod backends;
 mod exp;
@@ -17,12 +19,14 @@ mod gemm;
 mod head;
 mod linear;
 mod lora_linear;
+mod output;
 mod rank2;
 mod rms_norm;
 mod rotary;
 mod rows;
 mod swiglu;
 mod tiled;
+mod turn;
 
+pub(crate) use argmax::argmax_log_softmax;
 pub(crate) use frozen_head::FrozenHeadKernels;
-pub(crate) use head::{HeadKernels, HeadTargets};

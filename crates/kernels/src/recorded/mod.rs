@@ -2,6 +2,7 @@
 
 mod attention;
 mod gradients;
+mod head;
 mod linear;
 mod lora_linear;
 mod rms_norm;
@@ -11,10 +12,9 @@ mod swiglu;
 use burn::backend::{Autodiff, tensor::FloatTensor};
 use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 
-use crate::{FirstKeys, kernels::Kernels};
+use crate::{FirstKeys, head_targets::HeadTargets, kernels::Kernels};
 
-#[cfg(feature = "flex")]
-pub(crate) use gradients::register;
+use gradients::register;
 
 /// A tensor of the recording backend.
 type Recorded<B, C> = FloatTensor<Autodiff<B, C>>;
@@ -146,6 +146,32 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: Option<FirstKeys>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("{FIRST_ORDER}")
+    }
+
+    fn head_losses(
+        hidden: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        targets: HeadTargets,
+    ) -> FloatTensor<Self> {
+        head::record::<B, C>(hidden, weight, targets)
+    }
+
+    fn head_losses_forward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unreachable!("the log-sum-exp has no gradient; `head_losses` records the losses")
+    }
+
+    fn head_losses_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: HeadTargets,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         unreachable!("{FIRST_ORDER}")
     }
 }

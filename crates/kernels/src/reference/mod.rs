@@ -3,6 +3,7 @@
 //! burn differentiates them by itself, so they are what the kernels' outputs
 //! and hand-written gradients are tested against.
 
+mod argmax_log_softmax;
 mod attention;
 mod linear;
 mod linear_cross_entropy;
@@ -11,6 +12,7 @@ mod rms_norm;
 mod rotary;
 mod swiglu;
 
+pub use argmax_log_softmax::argmax_log_softmax;
 pub use attention::attention;
 pub use linear::linear;
 pub use linear_cross_entropy::{linear_cross_entropy, linear_cross_entropy_rows};

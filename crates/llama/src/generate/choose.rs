@@ -1,5 +1,6 @@
 //! From the logits of all rows to a token and its log-probability for each.
 
+use anneal_kernels::argmax_log_softmax;
 use burn::tensor::Tensor;
 
 use super::row::Row;
@@ -8,15 +9,12 @@ use crate::LlamaError;
 /// A token chosen for a row, and its natural log-probability.
 pub(super) type Choice = (u32, f32);
 
-/// Each row's most probable token. All is computed on the device; two numbers
-/// a row leave it.
+/// Each row's most probable token.
 ///
 /// # Shapes
 /// `logits`: `[rows, vocab_size]`
 pub(super) fn most_probable(logits: Tensor<2>) -> Result<Vec<Choice>, LlamaError> {
-    let (largest, index) = logits.clone().max_dim_with_indices(1);
-    // log softmax of the largest: −log Σ exp(logit − largest)
-    let logprob = (logits - largest).exp().sum_dim(1).log().neg();
+    let (index, logprob) = argmax_log_softmax(logits);
     let index = index.try_into_vec_as::<i64>()?;
     let logprob = logprob.try_into_vec_as::<f32>()?;
     Ok(index.into_iter().map(|id| id as u32).zip(logprob).collect())

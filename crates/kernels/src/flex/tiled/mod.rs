@@ -17,8 +17,9 @@ mod task;
 use rayon::prelude::*;
 
 use super::gemm::Matrix;
+use super::output::{Output, written};
 
-use task::{Output, Task};
+use task::Task;
 
 /// Columns of a panel: two vectors of sixteen.
 const PANEL: usize = 32;
@@ -105,13 +106,10 @@ pub(in crate::flex) fn product(output: &mut [f32], stride: usize, keep: bool, te
 /// If there is no term, or as [`product`].
 pub(in crate::flex) fn fresh(terms: &[Term]) -> Vec<f32> {
     let (m, n) = (terms[0].a.rows, terms[0].b.columns);
-    let mut output = Vec::with_capacity(m * n);
-    run(Output::new(output.as_mut_ptr(), n), false, terms);
-    #[expect(unsafe_code, reason = "`run` has written every value of m rows of n")]
+    #[expect(unsafe_code, reason = "`run` writes every value of m rows of n")]
     unsafe {
-        output.set_len(m * n);
+        written(m, n, |output| run(output, false, terms))
     }
-    output
 }
 
 /// The output must have room for the rows of the first term.

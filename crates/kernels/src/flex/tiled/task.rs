@@ -3,27 +3,10 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
+use super::super::output::Output;
 use super::kernel::{Chunk, tile};
 use super::pack::{copy_rows, pack_columns};
 use super::{DEPTH, PANEL, Rounding, TILE, Term};
-
-/// A row-major output that several tasks write, each its own columns.
-#[derive(Clone, Copy)]
-pub(super) struct Output {
-    start: *mut f32,
-    stride: usize,
-}
-
-#[expect(unsafe_code, reason = "tasks write disjoint columns of one output")]
-unsafe impl Sync for Output {}
-#[expect(unsafe_code, reason = "tasks write disjoint columns of one output")]
-unsafe impl Send for Output {}
-
-impl Output {
-    pub(super) fn new(start: *mut f32, stride: usize) -> Self {
-        Self { start, stride }
-    }
-}
 
 /// Parts of a pass at most.
 const PARTS: usize = 4;
