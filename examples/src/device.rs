@@ -1,5 +1,6 @@
-//! `--device` and `--dtype`, from text to what this build computes on and in.
+//! `--device`, `--dtype` and `--kernels`, from text to what this build computes on, in and by.
 
+use anneal_kernels::{KernelSet, set_kernels};
 use anneal_llama::Precision;
 use burn::tensor::Device;
 
@@ -14,14 +15,19 @@ pub struct Compute {
     /// The type of weights and activations: f32 or bf16; on a CPU bf16 is the slower one
     #[arg(long, default_value = "f32")]
     dtype: String,
+    /// Operations that run as kernels: all, none, names, or, each behind a minus sign, names of those that do not; the
+    /// others run as plain tensor operations
+    #[arg(long, default_value_t, allow_hyphen_values = true)]
+    kernels: KernelSet,
 }
 
 impl Compute {
-    /// What a model is computed on, and in.
+    /// What a model is computed on, and in; from here on the chosen kernels run.
     ///
     /// # Errors
     /// As [`parse`]; [`ExampleError::Setting`] for another type.
     pub fn open(&self) -> Result<(Device, Precision), ExampleError> {
+        set_kernels(self.kernels);
         Ok((parse(&self.device)?, precision(&self.dtype)?))
     }
 }

@@ -159,7 +159,7 @@ fn identity(
         s.data.order,
     );
     let trained = (&s.model, s.method, &s.adapter);
-    let precision = s.compute.matmul_precision;
+    let precision = s.compute.matmul_precision.to_string();
     // Where looks decide what is kept, they must stay comparable.
     let course = &s.course;
     let decides = course.patience.is_some() || course.load_best_at_end;

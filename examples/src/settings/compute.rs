@@ -1,8 +1,11 @@
 //! How it is computed: what is kept in memory, and how exactly matrices are multiplied.
 
-use serde::Serialize;
+use anneal_kernels::{
+    Kernel, KernelSet, MatmulPrecision, UnknownKernel, set_float32_matmul_precision, set_kernels,
+};
+use serde::{Serialize, Serializer};
 
-use super::check::word;
+use super::check::{refuse, word};
 use super::given::given;
 use crate::ExampleError;
 
@@ -16,6 +19,10 @@ given! {
         /// How exactly f32 matrices are multiplied, by PyTorch's names: highest, or medium, for which the operands of
         /// frozen weights' products are rounded to bf16 on processors that are faster so [default: highest]
         matmul_precision: String,
+        /// Operations that run as kernels: all, none, names, or, each behind a minus sign, names of those that do not; the
+        /// others run as plain tensor operations, slower, the same numbers up to rounding [default: all]
+        #[arg(allow_hyphen_values = true)]
+        kernels: String,
     }
 }
 
@@ -32,24 +39,21 @@ pub enum GradientCheckpointing {
     Off,
 }
 
-/// How exactly f32 matrices are multiplied.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MatmulPrecision {
-    /// With all digits of f32.
-    #[default]
-    Highest,
-    /// With fewer digits of the factors, where the device is faster with them.
-    Medium,
-}
-
 /// Settings of the computation, every value decided.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ComputeSettings {
     /// Whether each block is computed once more on the way back.
     pub gradient_checkpointing: GradientCheckpointing,
     /// How exactly f32 matrices are multiplied.
+    #[serde(serialize_with = "as_text")]
     pub matmul_precision: MatmulPrecision,
+    /// Operations that run as kernels.
+    #[serde(serialize_with = "as_text")]
+    pub kernels: KernelSet,
+}
+
+fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&value.to_string())
 }
 
 impl GivenCompute {
@@ -72,6 +76,13 @@ impl GivenCompute {
                     ("medium", MatmulPrecision::Medium),
                 ],
             )?,
+            kernels: match self.kernels {
+                None => KernelSet::default(),
+                Some(text) => text.parse().map_err(|_: UnknownKernel| {
+                    let names = Kernel::ALL.map(Kernel::name).join(", ");
+                    refuse("kernels", &text, &format!("all, none or of {names}"))
+                })?,
+            },
         })
     }
 }
@@ -79,9 +90,7 @@ impl GivenCompute {
 impl ComputeSettings {
     /// Puts into force what holds for the whole process; to be called before anything is computed.
     pub fn apply(&self) {
-        anneal_kernels::set_float32_matmul_precision(match self.matmul_precision {
-            MatmulPrecision::Highest => anneal_kernels::MatmulPrecision::Highest,
-            MatmulPrecision::Medium => anneal_kernels::MatmulPrecision::Medium,
-        });
+        set_float32_matmul_precision(self.matmul_precision);
+        set_kernels(self.kernels);
     }
 }

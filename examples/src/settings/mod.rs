@@ -18,7 +18,7 @@ use anneal_data::BatchConfig;
 use anneal_train::TrainerConfig;
 use serde::Serialize;
 
-pub use compute::{ComputeSettings, GivenCompute, GradientCheckpointing, MatmulPrecision};
+pub use compute::{ComputeSettings, GivenCompute, GradientCheckpointing};
 pub use course::{Best, CourseSettings, GivenCourse, OnNonFinite};
 pub use data::{Aliases, DataSettings, EpochOrder, GivenData};
 pub use loss::{ClassWeights, GivenLoss, LossSettings};

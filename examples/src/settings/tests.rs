@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anneal_kernels::{Kernel, KernelSet, MatmulPrecision};
 use anneal_peft::{InitLoraWeights, LoraConfig, TargetModules};
 use clap::Parser;
 
@@ -164,14 +165,19 @@ fn the_computation_is_exact_and_in_memory_s_measure_unless_told_otherwise() {
     assert_eq!(found, ComputeSettings::default());
     assert_eq!(found.gradient_checkpointing, GradientCheckpointing::Auto);
     assert_eq!(found.matmul_precision, MatmulPrecision::Highest);
+    assert_eq!(found.kernels, KernelSet::ALL);
+    let without = resolve(&["--kernels", "-attention"]).unwrap().compute;
+    assert_eq!(without.kernels, KernelSet::ALL.without(Kernel::Attention));
 
     let text = "model = \"m\"\ndata = [\"d\"]\noutput = \"o\"\n\
-                gradient_checkpointing = \"off\"\nmatmul_precision = \"medium\"\n";
+                gradient_checkpointing = \"off\"\nmatmul_precision = \"medium\"\n\
+                kernels = \"swiglu\"\n";
     let given = GivenSettings::from_toml(Path::new("run.toml"), text).unwrap();
     let settings = given.resolve().unwrap();
     let json = serde_json::to_value(&settings).unwrap();
     assert_eq!(json["gradient_checkpointing"], "off");
     assert_eq!(json["matmul_precision"], "medium");
+    assert_eq!(json["kernels"], "swiglu");
 
     assert_eq!(
         refused(&["--gradient-checkpointing", "yes"]),
@@ -180,6 +186,11 @@ fn the_computation_is_exact_and_in_memory_s_measure_unless_told_otherwise() {
     assert_eq!(
         refused(&["--matmul-precision", "high"]),
         "--matmul-precision is high; expected highest or medium"
+    );
+    assert_eq!(
+        refused(&["--kernels", "swish"]),
+        "--kernels is swish; expected all, none or of rms_norm, rotary, swiglu, attention, linear, lora_linear, \
+         linear_cross_entropy"
     );
 }
 
