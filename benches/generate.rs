@@ -7,7 +7,7 @@ use anneal_examples::keep_freed_memory;
 use anneal_llama::{GenerateOptions, LlamaConfig, LlamaForCausalLM, RandomWeights, generate};
 use anneal_testkit::device;
 use burn::tensor::{Tensor, TensorData};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 
 /// Tokens added to every prompt.
 const NEW: usize = 64;
@@ -54,4 +54,4 @@ fn generation(criterion: &mut Criterion) {
 }
 
 criterion_group!(benches, generation);
-criterion_main!(benches);
+anneal_benches::pool_main!(benches);

@@ -9,7 +9,7 @@ use anneal_kernels::{
 };
 use anneal_testkit::{device, random};
 use burn::tensor::{Int, Tensor};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
 
 /// Of the adapters.
 const RANK: usize = 16;
@@ -166,4 +166,4 @@ fn few_rows(criterion: &mut Criterion) {
 }
 
 criterion_group!(benches, kernels, adapted, head, few_rows);
-criterion_main!(benches);
+anneal_benches::pool_main!(benches);

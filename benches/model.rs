@@ -7,7 +7,7 @@ use anneal_peft::{LoraConfig, attach};
 use anneal_testkit::device;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 
 fn model(criterion: &mut Criterion) {
     let device = device().autodiff();
@@ -61,4 +61,4 @@ fn model(criterion: &mut Criterion) {
 }
 
 criterion_group!(benches, model);
-criterion_main!(benches);
+anneal_benches::pool_main!(benches);

@@ -13,7 +13,7 @@ use anneal_peft::{LoraConfig, attach};
 use anneal_testkit::device;
 use anneal_train::{Budget, TokenLoss, Trainer, TrainerConfig};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 
 /// What a step is made of.
 struct Job {
@@ -117,4 +117,4 @@ fn train_step(criterion: &mut Criterion) {
 }
 
 criterion_group!(benches, train_step);
-criterion_main!(benches);
+anneal_benches::pool_main!(benches);

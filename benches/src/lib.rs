@@ -40,3 +40,20 @@ pub fn forward_backward<const D: usize, const N: usize, const E: usize>(
         assert!(leaf.grad(&gradients).is_some(), "a leaf without a gradient");
     }
 }
+
+/// `criterion_main!` on one of rayon's threads, where commands do their work
+/// (`anneal_examples::on_pool`): from outside, every parallel loop sends its
+/// caller to sleep.
+#[macro_export]
+macro_rules! pool_main {
+    ($group:ident) => {
+        fn main() {
+            anneal_examples::on_pool(|| {
+                $group();
+                criterion::Criterion::default()
+                    .configure_from_args()
+                    .final_summary();
+            });
+        }
+    };
+}
