@@ -94,7 +94,10 @@ fn run(output: Output, x: Matrix, weight: Matrix) {
     let operand = Operand::new(&x);
     let parallel = rows.length * rows.count >= PARALLEL && rayon::current_num_threads() > 1;
     let size = match parallel {
-        true => (rows.count / (TASKS * rayon::current_num_threads())).next_multiple_of(GROUP),
+        true => rows
+            .count
+            .div_ceil(TASKS * rayon::current_num_threads())
+            .next_multiple_of(GROUP),
         false => rows.count,
     };
     let task = |task: usize| {

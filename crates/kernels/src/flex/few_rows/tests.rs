@@ -77,6 +77,8 @@ fn sums_are_right_on_several_threads() {
         check((16, 96, 1_000, 1), product);
         check((40, 64, 1_025, 0), product);
         check((1, 300, 777, 2), product);
+        // Fewer rows of the weight than tasks.
+        check((3, 16_384, 5, 0), product);
     });
 }
 
